@@ -1,0 +1,1 @@
+"""Shared headers of the core; see types.pxd."""

@@ -1,0 +1,31 @@
+"""Translation: TLB arrays, the walk, shadow tables, and their invalidation."""
+from emu_core_pyx.types cimport i64, u8, u16, u32, u64
+from emu_core_pyx.cpu.state cimport CPU, TlbEntry
+
+cdef enum:
+    ACC_READ = 0
+    ACC_WRITE = 1
+    ACC_EXEC = 2
+    ACC_USER = 4        # as CPL 3
+
+# Guest-linear to guest-physical for one byte; sets A/D. 0 = #PF noted in c.exc/exc_error/exc_cr2.
+cdef bint translate(CPU *c, u64 lin, u32 access, u64 *phys) noexcept nogil
+# For the debugger and memsave: no faults, no A/D, no statistics. 0 = not mapped.
+cdef bint translate_debug(CPU *c, u64 lin, u64 *phys) noexcept nogil
+# CR3 was loaded (value already in c.s.cr3; non-global entries go, PAE PDPTEs were loaded by the caller).
+cdef void mmu_cr3_loaded(CPU *c) noexcept nogil
+# CR0.PG/WP, CR4.PSE/PAE/PGE/SMEP/SMAP, EFER.NXE, A20 or breakpoints changed: everything goes.
+cdef void mmu_flush_all(CPU *c) noexcept nogil
+cdef void mmu_invlpg(CPU *c, u64 lin) noexcept nogil
+# Host pointer to RAM/ROM bytes of one page for instruction fetch, or NULL (MMIO: fetch byte-wise).
+cdef const u8 *code_ptr(CPU *c, u64 phys) noexcept nogil
+# This page now holds decoded code: writes to it must take the slow path (and so code_written).
+cdef void protect_code_page(CPU *c, u64 phys) noexcept nogil
+cdef void unprotect_code_page(CPU *c, u64 phys) noexcept nogil
+# Physical access of any kind, MMIO included; DMA helpers use these too.
+cdef void phys_read(CPU *c, u64 phys, void *dst, u32 n) noexcept nogil
+cdef void phys_write(CPU *c, u64 phys, const void *src, u32 n) noexcept nogil
+# CPL changed between 3 and below: pick the TLB array (c.tlb).
+cdef void mmu_set_user(CPU *c, bint user) noexcept nogil
+# PAE PDPTE registers from memory at cr3; 0 = a reserved bit is set (the caller raises #GP(0)), nothing loaded.
+cdef bint load_pdptes(CPU *c, u64 cr3) noexcept nogil

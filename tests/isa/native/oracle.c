@@ -1,0 +1,218 @@
+/* The host processor as an oracle for user-mode 32-bit instructions; driven by tests/isa/oracle.py.
+ *
+ * Reads batches from stdin, writes results to stdout.  A batch is a Header and n In records; each record's
+ * code bytes are put at CODE, followed by a jump to the exit stub, and executed with the given registers.
+ * What raises a signal (faults, INT3, jumps that miss the stub) is reported with the vector the processor had.
+ *
+ *   CODE    0x30000800  code bytes, then JMP exit; the rest of its pages is INT3
+ *   WINDOW  0x20000000  8 KiB read/write, unmapped on both sides: the record's window bytes lie at
+ *                       win_off, the rest keeps what earlier cases left there
+ *   ROM     0x20004000  4 KiB read-only, zero
+ */
+#define _GNU_SOURCE
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/time.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+#define CODE_PAGE 0x30000000u
+#define CODE 0x30000800u
+#define WINDOW 0x20000000u
+#define ROM 0x20004000u
+#define MAGIC 0x4f524331u
+#define EFLAGS_SETTABLE 0x00240CD5u     /* CF PF AF ZF SF DF OF AC ID */
+#define VEC_NONE (-1)
+#define VEC_TIMEOUT 254
+
+struct header { uint32_t magic, n, win_off, win_len, has_fx; };
+
+struct in {
+    uint8_t code[24];
+    uint32_t code_len;
+    uint32_t gpr[8];
+    uint32_t eflags;
+};                                      /* then fx[512] if has_fx, window[win_len] */
+
+struct out {
+    uint32_t gpr[8];
+    uint32_t eflags;
+    uint32_t eip;                       /* minus CODE */
+    int32_t vec;                        /* -1: ran to the stub */
+    uint32_t err;
+    uint32_t cr2;
+};                                      /* then fx, window */
+
+/* Named by the assembly below. */
+uint32_t in_gpr[8], in_eflags, out_gpr[8], out_eflags, host_esp, use_fx, code_at = CODE;
+uint8_t fx_in[512] __attribute__((aligned(64))), fx_out[512] __attribute__((aligned(64)));
+uint32_t clean_mxcsr = 0x1f80;
+void run_case(void), exit_stub(void), resume(void);
+
+__asm__(
+    ".text\n.globl run_case, exit_stub, resume\n"
+    "run_case:\n"
+    "  pushal\n"
+    "  movl %esp, host_esp\n"
+    "  cmpl $0, use_fx\n"
+    "  je 1f\n"
+    "  fxrstor fx_in\n"
+    "1: pushl in_eflags\n"
+    "  popfl\n"
+    "  movl in_gpr, %eax\n  movl in_gpr+4, %ecx\n  movl in_gpr+8, %edx\n  movl in_gpr+12, %ebx\n"
+    "  movl in_gpr+16, %esp\n  movl in_gpr+20, %ebp\n  movl in_gpr+24, %esi\n  movl in_gpr+28, %edi\n"
+    "  jmp *code_at\n"
+    "exit_stub:\n"
+    "  movl %eax, out_gpr\n  movl %ecx, out_gpr+4\n  movl %edx, out_gpr+8\n  movl %ebx, out_gpr+12\n"
+    "  movl %esp, out_gpr+16\n  movl %ebp, out_gpr+20\n  movl %esi, out_gpr+24\n  movl %edi, out_gpr+28\n"
+    "  movl host_esp, %esp\n"
+    "  pushfl\n"
+    "  popl out_eflags\n"
+    "  pushl $0x202\n"
+    "  popfl\n"
+    "  cmpl $0, use_fx\n"
+    "  je resume\n"
+    "  fxsave fx_out\n"
+    "resume:\n"
+    "  cmpl $0, use_fx\n"
+    "  je 2f\n"
+    "  fninit\n"
+    "  ldmxcsr clean_mxcsr\n"
+    "2: popal\n"
+    "  ret\n");
+
+static struct out result;
+static volatile uint32_t cases_done, running;
+
+static void take(ucontext_t *u, int vec)
+{
+    static const int order[8] = { REG_EAX, REG_ECX, REG_EDX, REG_EBX, REG_ESP, REG_EBP, REG_ESI, REG_EDI };
+    greg_t *g = u->uc_mcontext.gregs;
+    for (int k = 0; k < 8; k++)
+        out_gpr[k] = g[order[k]];
+    out_eflags = g[REG_EFL];
+    result.eip = g[REG_EIP] - CODE;
+    result.vec = vec;
+    result.err = g[REG_ERR];
+    result.cr2 = vec == 14 ? u->uc_mcontext.cr2 : 0;
+    if (use_fx && u->uc_mcontext.fpregs)    /* the FXSAVE image follows the 112-byte FSAVE one */
+        memcpy(fx_out, (uint8_t *)u->uc_mcontext.fpregs + 112, 464);
+    g[REG_EIP] = (uint32_t)resume;
+    g[REG_ESP] = host_esp;
+    g[REG_EFL] = 0x202;
+    running = 0;
+}
+
+static void on_signal(int sig, siginfo_t *si, void *uc)
+{
+    ucontext_t *u = uc;
+    __asm__ volatile("pushl $0x202; popfl" ::: "cc", "memory");     /* AC may be set */
+    if (!running) {
+        fprintf(stderr, "oracle: signal %d at %x outside a case\n", sig, (unsigned)u->uc_mcontext.gregs[REG_EIP]);
+        _exit(2);
+    }
+    take(u, u->uc_mcontext.gregs[REG_TRAPNO]);
+}
+
+static void on_alarm(int sig, siginfo_t *si, void *uc)
+{
+    static uint32_t last = ~0u;
+    uint32_t eip = ((ucontext_t *)uc)->uc_mcontext.gregs[REG_EIP];
+    if (running && last == cases_done && eip - CODE_PAGE < 0x2000)
+        take(uc, VEC_TIMEOUT);
+    last = cases_done;
+}
+
+static void map(uint32_t at, uint32_t size, int prot)
+{
+    if (mmap((void *)at, size, prot, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED) {
+        perror("oracle: mmap");
+        exit(2);
+    }
+}
+
+int main(void)
+{
+    static uint8_t altstack[65536] __attribute__((aligned(64)));
+    stack_t ss = { .ss_sp = altstack, .ss_size = sizeof altstack };
+    struct sigaction sa = { .sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_ONSTACK };
+    static const int sigs[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP };
+    struct itimerval tick = { { 0, 200000 }, { 0, 200000 } };
+    struct header h;
+
+    map(CODE_PAGE, 0x2000, PROT_READ | PROT_WRITE | PROT_EXEC);
+    memset((void *)CODE_PAGE, 0xCC, 0x2000);
+    map(WINDOW - 0x1000, 0x1000, PROT_NONE);
+    map(WINDOW, 0x2000, PROT_READ | PROT_WRITE);
+    map(WINDOW + 0x2000, 0x2000, PROT_NONE);
+    map(ROM, 0x1000, PROT_READ);
+    map(ROM + 0x1000, 0x1000, PROT_NONE);
+    sigaltstack(&ss, NULL);
+    sigemptyset(&sa.sa_mask);
+    sigaddset(&sa.sa_mask, SIGALRM);
+    for (unsigned k = 0; k < sizeof sigs / sizeof *sigs; k++)
+        sigaction(sigs[k], &sa, NULL);
+    sa.sa_sigaction = on_alarm;
+    sa.sa_flags |= SA_RESTART;
+    sigaction(SIGALRM, &sa, NULL);
+    setitimer(ITIMER_REAL, &tick, NULL);
+    setvbuf(stdin, NULL, _IOFBF, 1 << 18);
+    setvbuf(stdout, NULL, _IOFBF, 1 << 18);
+
+    while (fread(&h, sizeof h, 1, stdin) == 1) {
+        if (h.magic != MAGIC || h.win_off + h.win_len > 0x2000) {
+            fprintf(stderr, "oracle: bad header\n");
+            return 2;
+        }
+        size_t extra = (h.has_fx ? 512 : 0) + h.win_len;
+        size_t in_size = sizeof(struct in) + extra, out_size = sizeof(struct out) + extra;
+        uint8_t *in = malloc(in_size * h.n), *out = malloc(out_size * h.n);
+        uint8_t *window = (uint8_t *)WINDOW + h.win_off, *code = (uint8_t *)CODE;
+        if (!in || !out || fread(in, in_size, h.n, stdin) != h.n)
+            return 2;
+        use_fx = h.has_fx;
+        for (uint32_t k = 0; k < h.n; k++) {
+            struct in *r = (struct in *)(in + in_size * k);
+            uint8_t *tail = (uint8_t *)(r + 1), *o = out + out_size * k;
+            uint32_t len = r->code_len < 24 ? r->code_len : 24;
+            memcpy(code, r->code, len);
+            code[len] = 0xE9;
+            *(uint32_t *)(code + len + 1) = (uint32_t)exit_stub - (CODE + len + 5);
+            memcpy(in_gpr, r->gpr, sizeof in_gpr);
+            in_eflags = (r->eflags & EFLAGS_SETTABLE) | 0x202;
+            if (h.has_fx) {
+                memcpy(fx_in, tail, 512);
+                *(uint32_t *)(fx_in + 24) &= 0xFFFF;
+                tail += 512;
+            }
+            memcpy(window, tail, h.win_len);
+            result.eip = len;
+            result.vec = VEC_NONE;
+            result.err = result.cr2 = 0;
+            running = 1;
+            run_case();
+            running = 0;
+            cases_done++;
+            memset(code, 0xCC, len + 5);
+            memcpy(result.gpr, out_gpr, sizeof out_gpr);
+            result.eflags = out_eflags;
+            memcpy(o, &result, sizeof result);
+            o += sizeof result;
+            if (h.has_fx) {
+                memcpy(o, fx_out, 512);
+                o += 512;
+            }
+            memcpy(o, window, h.win_len);
+        }
+        if (fwrite(out, out_size, h.n, stdout) != h.n)
+            return 2;
+        fflush(stdout);
+        free(in);
+        free(out);
+    }
+    return 0;
+}
