@@ -43,6 +43,7 @@ cdef enum:
 cdef struct BlockCache:
     decode_fn decode
     void *context
+    void *registry          # decode.registry.Registry object, for fusion
     u8 *arena
     u64 arena_size
     u64 used

@@ -44,3 +44,4 @@ cdef class Line:
     cdef u32 level
     cdef void set(self, u32 level) noexcept nogil
     cdef void pulse(self) noexcept nogil     # 1 then 0
+    cdef void drive(self, u32 level) noexcept nogil  # tells the sink even if the level stays

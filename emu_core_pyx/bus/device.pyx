@@ -11,11 +11,28 @@ cdef class Line:
         self.pin = pin
         self.level = 0
 
+    def connect(self, Device sink, u32 pin=0):
+        """Solder the far end to input `pin` of `sink`; a high level arrives at once."""
+        self.sink = sink
+        self.pin = pin
+        if self.level and sink is not None:
+            sink.on_line(pin, self.level)
+
+    @property
+    def high(self):
+        """Level driven now."""
+        return bool(self.level)
+
     cdef void set(self, u32 level) noexcept nogil:
         if level != self.level:
             self.level = level
             if self.sink is not None:
                 self.sink.on_line(self.pin, level)
+
+    cdef void drive(self, u32 level) noexcept nogil:
+        self.level = level
+        if self.sink is not None:
+            self.sink.on_line(self.pin, level)
 
     cdef void pulse(self) noexcept nogil:
         self.set(1)

@@ -128,6 +128,7 @@ cdef enum:  # CPU.event: why the run loop must look before the next instruction
     EV_STOP = 0x10    # the host wants control; see CPU.stop_reason
     EV_BREAK = 0x20   # leave the block after this instruction (code under RIP changed, mode changed)
     EV_SMI = 0x40
+    EV_FERR = 0x80    # CPU.ferr changed: the board moves IRQ 13
 
 cdef enum:  # CPU.stop_reason
     STOP_NONE = 0
@@ -169,3 +170,44 @@ cdef enum:  # CPU.feat, from the -cpu model (leaf 1 EDX order where it has one)
     FEAT_FXSR = 0x1000000
     FEAT_SSE = 0x2000000
     FEAT_SSE2 = 0x4000000
+
+cdef extern from *:  # CPU.feat above bit 31: leaf 8000_0001 EDX, shifted left by 32
+    """
+    #define EMU_FEAT_SYSCALL 0x0000080000000000ull
+    #define EMU_FEAT_NX 0x0010000000000000ull
+    #define EMU_FEAT_RDTSCP 0x0800000000000000ull
+    #define EMU_FEAT_LM 0x2000000000000000ull
+    """
+    const unsigned long long FEAT_SYSCALL "EMU_FEAT_SYSCALL"
+    const unsigned long long FEAT_NX "EMU_FEAT_NX"
+    const unsigned long long FEAT_RDTSCP "EMU_FEAT_RDTSCP"
+    const unsigned long long FEAT_LM "EMU_FEAT_LM"
+
+# Features of other leaves, at the bits between: only what cpuid.pyx puts there is set.
+cdef extern from *:
+    """
+    #define EMU_BIT64(n) (1ull << (n))
+    """
+    const unsigned long long FEAT_SSE3 "EMU_BIT64(32)"
+    const unsigned long long FEAT_PCLMULQDQ "EMU_BIT64(33)"
+    const unsigned long long FEAT_MONITOR "EMU_BIT64(34)"
+    const unsigned long long FEAT_SSSE3 "EMU_BIT64(35)"
+    const unsigned long long FEAT_CX16 "EMU_BIT64(36)"
+    const unsigned long long FEAT_PCID "EMU_BIT64(37)"
+    const unsigned long long FEAT_SSE4_1 "EMU_BIT64(38)"
+    const unsigned long long FEAT_SSE4_2 "EMU_BIT64(39)"
+    const unsigned long long FEAT_MOVBE "EMU_BIT64(40)"
+    const unsigned long long FEAT_POPCNT "EMU_BIT64(41)"
+    const unsigned long long FEAT_AES "EMU_BIT64(42)"
+    const unsigned long long FEAT_XSAVE "EMU_BIT64(44)"
+    const unsigned long long FEAT_RDRAND "EMU_BIT64(45)"
+    const unsigned long long FEAT_FSGSBASE "EMU_BIT64(46)"
+    const unsigned long long FEAT_SMAP "EMU_BIT64(47)"
+    const unsigned long long FEAT_SHA "EMU_BIT64(48)"
+    const unsigned long long FEAT_RDSEED "EMU_BIT64(49)"
+    const unsigned long long FEAT_INVPCID "EMU_BIT64(50)"
+    const unsigned long long FEAT_ADX "EMU_BIT64(51)"
+    const unsigned long long FEAT_LZCNT "EMU_BIT64(53)"
+    const unsigned long long FEAT_BMI1 "EMU_BIT64(54)"
+    const unsigned long long FEAT_BMI2 "EMU_BIT64(55)"
+    const unsigned long long FEAT_RDPID "EMU_BIT64(56)"

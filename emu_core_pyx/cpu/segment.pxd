@@ -26,3 +26,19 @@ cdef bint read_descriptor(CPU *c, u16 sel, Descriptor *d, int vector, u32 ext) n
 cdef bint install_segment(CPU *c, u32 s, u16 sel, Descriptor *d) noexcept nogil
 # Power-on state (SDM 3A table 9-1) for the model in c.feat.
 cdef void cpu_reset(CPU *c) noexcept nogil
+
+# The steps of install_segment, for code that must finish all that can fault before it commits:
+# set the accessed bit in memory (0 = #PF noted), then store without faults.
+cdef bint mark_accessed(CPU *c, Descriptor *d) noexcept nogil
+cdef void set_segment(CPU *c, u32 s, u16 sel, Descriptor *d) noexcept nogil
+cdef void set_null(CPU *c, u32 s, u16 sel) noexcept nogil
+# A flat 4 GiB code or data segment, as SYSENTER and its kin load them.
+cdef void set_flat(CPU *c, u32 s, u16 sel, u32 attr) noexcept nogil
+# Split a raw descriptor.
+cdef void unpack_descriptor(Descriptor *d, u64 raw) noexcept nogil
+# Set or clear the busy bit of a TSS descriptor in memory; 0 = #PF noted.
+cdef bint mark_busy(CPU *c, Descriptor *d, bint busy) noexcept nogil
+# DS, ES, FS and GS that a less privileged level must not keep become null (after RETF or IRET outwards).
+cdef void drop_privileged(CPU *c) noexcept nogil
+# INIT: as cpu_reset, but x87, SSE, MSRs, MTRRs, TSC and CR0.CD/NW stay.
+cdef void cpu_init(CPU *c) noexcept nogil

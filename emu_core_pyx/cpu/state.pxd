@@ -82,6 +82,14 @@ cdef struct State:
     u32 a20             # address line 20 enabled
     u64 icount_base     # instructions retired when `left` was last set ...
     i64 skew_ns         # virtual time skipped in HLT
+    # MSRs without a reader outside cpu/msr.pyx
+    u64 mcg_ctl
+    u64 mc_bank[16]     # CTL, STATUS, ADDR, MISC of four machine-check banks
+    u64 debugctl
+    u64 perf_sel[2]
+    u64 perf_ctr[2]     # stand still
+    u64 ebl_cr_poweron
+    u64 bbl_cr_ctl3
 
 cdef struct TlbEntry:   # tags are linear page | 0; a tag of 1 matches nothing
     u64 rd
@@ -134,3 +142,11 @@ cdef struct CPU:
     void *model         # cpu.cpuid.Model *
     void *log           # event ring
     void *jumps         # block.cache.JumpEntry[JUMP_SIZE]
+    u32 simd_unmasked   # MXCSR exceptions the guest has unmasked; see interp/simd.pxd
+    u32 clock_shift     # one instruction is 1 << shift ns
+    u64 tsc_hz
+    u32 ac_on           # alignment is checked (CR0.AM, EFLAGS.AC, CPL 3): seg_rend/wend are 0, cpu/segment.pyx
+    u32 chain_n         # vectors and error codes of the last delivery that nested, for the triple-fault report
+    u32 chain_vec[4]
+    u32 chain_err[4]
+    u32 ferr            # FERR# is driven: an unmasked x87 exception is pending and CR0.NE is clear (IRQ 13)

@@ -14,7 +14,7 @@ cdef class Registry:
     cdef int add(self, str name, u32 size, handler_t fast, handler_t slow) except -1:
         if (name, size) in self.index:
             raise ValueError(f"handler {name}/{size} registered twice")
-        if self.n == 6000:
+        if self.n == MAX_ROWS:
             raise ValueError("handler table full")
         text = f"{name}{8 * size if size else ''}".encode()
         self.names.append(text)
@@ -33,3 +33,33 @@ cdef class Registry:
     def known(self):
         """All (name, size) pairs, in order of registration."""
         return list(self.index)
+
+    cdef int add_pair(self, str first, u32 size1, str second, u32 size2, handler_t run) except -1:
+        cdef int a = self.find(first, size1), b = self.find(second, size2)
+        cdef u32 k
+        if a < 0 or b < 0:
+            raise ValueError(f"pair {first}/{size1} {second}/{size2}: no such handler")
+        if self.n_pairs * 2 > PAIR_SLOTS:
+            raise ValueError("pair table full")
+        k = pair_hash(<u16>a, <u16>b)
+        while self.pairs[k].run != NULL:
+            if self.pairs[k].first == a and self.pairs[k].second == b:
+                raise ValueError(f"pair {first}/{size1} {second}/{size2} registered twice")
+            k = (k + 1) & (PAIR_SLOTS - 1)
+        self.pairs[k].first = <u16>a
+        self.pairs[k].second = <u16>b
+        self.pairs[k].run = run
+        self.n_pairs += 1
+        return 0
+
+    cdef handler_t pair_of(self, u16 first, u16 second) noexcept nogil:
+        cdef u32 k = pair_hash(first, second)
+        while self.pairs[k].run != NULL:
+            if self.pairs[k].first == first and self.pairs[k].second == second:
+                return self.pairs[k].run
+            k = (k + 1) & (PAIR_SLOTS - 1)
+        return NULL
+
+
+cdef inline u32 pair_hash(u16 a, u16 b) noexcept nogil:
+    return (a * <u32>0x9E3779B1 + b * <u32>0x85EBCA6B) >> 16 & (PAIR_SLOTS - 1)

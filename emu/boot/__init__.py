@@ -1,0 +1,78 @@
+"""Starting a guest without firmware: what is in the file decides, in the order QEMU's -kernel looks.
+
+bzImage (header "HdrS"), Multiboot 1 (magic in the first 8 KiB), ELF32; a raw binary only when asked for.
+"""
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from ..core import Engine
+from ..errors import ImageError
+
+
+class Target(Protocol):
+    """What a loader needs of a machine."""
+
+    engine: Engine
+    ram_bytes: int
+    rsdp: int           # physical address of the ACPI root pointer, 0 if there are no tables
+
+
+@dataclass(slots=True)
+class BootPlan:
+    """Bytes to put into memory and the state to start in; nothing is touched before it is complete."""
+
+    protocol: str
+    pieces: list[tuple[int, bytes]] = field(default_factory=list)
+    entry: int = 0
+    registers: dict[str, int] = field(default_factory=dict)
+    gdt: bytes = b""
+    cs: int = 8
+    ds: int = 16
+    real_mode: bool = False
+    warnings: list[str] = field(default_factory=list)
+    fw_cfg: dict[str, int | bytes] = field(default_factory=dict)    # kernel_addr, kernel_data, initrd_addr, ...
+
+
+def read_image(path: Path, what: str) -> bytes:
+    """A file's bytes; ImageError in words when it cannot be read or is empty."""
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise ImageError(f"{what} {str(path)!r} does not exist") from None
+    except IsADirectoryError:
+        raise ImageError(f"{what} {str(path)!r} is a directory") from None
+    except OSError as error:
+        raise ImageError(f"{what} {str(path)!r} cannot be read: {error.strerror}") from None
+    if not data:
+        raise ImageError(f"{what} {str(path)!r} is empty")
+    return data
+
+
+def plan_boot(kernel: Path, initrd: str | None, append: str, ram_bytes: int, rsdp: int) -> BootPlan:
+    """How to start this kernel; ImageError when nothing here can."""
+    from . import elf, linux, multiboot
+    image = read_image(kernel, "kernel")
+    if linux.recognise(image):
+        return linux.plan(image, kernel, initrd, append, ram_bytes, rsdp)
+    if multiboot.recognise(image):
+        return multiboot.plan(image, kernel, initrd, append, ram_bytes)
+    if elf.recognise(image):
+        if initrd:
+            raise ImageError(f"kernel {str(kernel)!r} is a plain ELF file, which has no way to be given an initrd")
+        return elf.plan(image, kernel, ram_bytes)
+    hint = " (it looks compressed: unpack it first)" if image[:2] in (b"\x1f\x8b", b"BZ", b"\xfd7", b"\x28\xb5") else ""
+    if len(image) < 0x1000:
+        hint = " (it is only %d bytes long: cut off?)" % len(image)
+    raise ImageError(f"kernel {str(kernel)!r} is neither a Linux bzImage, Multiboot 1 nor ELF32{hint}; "
+                     "a flat binary needs its load address: --raw ADDR")
+
+
+def flat_gdt(cs: int, ds: int) -> bytes:
+    """A GDT whose entries `cs` and `ds` are flat 4 GiB code and data."""
+    table = bytearray(max(cs, ds) + 8)
+    table[cs:cs + 8] = (0x00CF9B000000FFFF).to_bytes(8, "little")
+    table[ds:ds + 8] = (0x00CF93000000FFFF).to_bytes(8, "little")
+    return bytes(table)

@@ -1,0 +1,159 @@
+"""Linux bzImage by the 32-bit boot protocol.
+
+Not here: the real-mode entry, kernels with a boot protocol before 2.02 (Linux 2.4.0-test3), the 64-bit
+and EFI handover entries.  Spec: Linux Documentation/arch/x86/boot.rst and zero-page.rst; placement as QEMU.
+"""
+from __future__ import annotations
+
+import re
+import struct
+from pathlib import Path
+
+from .. import layout
+from ..config import parse_size
+from ..errors import ConfigError, ImageError
+from . import BootPlan, flat_gdt, read_image
+
+# boot_params offsets (boot.rst "The Real-Mode Kernel Header", zero-page.rst)
+EXT_MEM_K = 0x002
+ACPI_RSDP_ADDR = 0x070
+ALT_MEM_K = 0x1E0
+E820_ENTRIES = 0x1E8
+SETUP_HEADER = 0x1F1
+SETUP_SECTS = 0x1F1
+SYSSIZE = 0x1F4
+VID_MODE = 0x1FA
+BOOT_FLAG = 0x1FE
+HEADER_LENGTH = 0x201
+HEADER_MAGIC = 0x202
+VERSION = 0x206
+KERNEL_VERSION = 0x20E
+TYPE_OF_LOADER = 0x210
+LOADFLAGS = 0x211
+CODE32_START = 0x214
+RAMDISK_IMAGE = 0x218
+RAMDISK_SIZE = 0x21C
+HEAP_END_PTR = 0x224
+CMD_LINE_PTR = 0x228
+INITRD_ADDR_MAX = 0x22C
+CMDLINE_SIZE = 0x238
+PREF_ADDRESS = 0x258
+INIT_SIZE = 0x260
+E820_TABLE = 0x2D0
+
+LOADED_HIGH = 0x01
+KEEP_SEGMENTS = 0x40
+CAN_USE_HEAP = 0x80
+LOADER_QEMU = 0xB0
+BOOT_CS = 0x10
+BOOT_DS = 0x18
+INITRD_MAX_OLD = 0x37FFFFFF
+ACPI_TOP = 0x28000              # QEMU keeps this much below the top of RAM free
+VGA_MODES = {"normal": 0xFFFF, "ext": 0xFFFE, "ask": 0xFFFD}
+
+
+def _u(image: bytes | bytearray, offset: int, size: int) -> int:
+    return int.from_bytes(image[offset:offset + size], "little")
+
+
+def recognise(image: bytes) -> bool:
+    """Has it the setup header's magic?"""
+    return image[HEADER_MAGIC:HEADER_MAGIC + 4] == b"HdrS"
+
+
+def kernel_release(image: bytes) -> str:
+    """The kernel's version text, "" if it has none."""
+    at = _u(image, KERNEL_VERSION, 2)
+    if not at:
+        return ""
+    return image[at + 0x200:at + 0x300].split(b"\0")[0].decode("ascii", "replace")
+
+
+def _memory_limit(append: str, below: int) -> int:
+    """RAM the guest will use, with the command line's own mem= taken into account."""
+    match = re.search(r"(?:^|\s)mem=(\w+)", append)
+    if match:
+        try:
+            text = match[1]
+            return min(below, int(text, 0) if text[-1].isdigit() else parse_size(text))
+        except (ConfigError, ValueError):
+            pass
+    return below
+
+
+def plan(image: bytes, path: Path, initrd: str | None, append: str, ram_bytes: int, rsdp: int) -> BootPlan:
+    """Zero page, command line, kernel and initrd with their places; ImageError in words."""
+    name = repr(str(path))
+    if len(image) < 0x290:
+        raise ImageError(f"kernel {name} is cut off inside its setup header ({len(image)} bytes)")
+    version = _u(image, VERSION, 2)
+    if _u(image, BOOT_FLAG, 2) != 0xAA55:
+        raise ImageError(f"kernel {name} has no boot signature AA55: damaged file")
+    if version < 0x202:
+        raise ImageError(f"kernel {name} uses boot protocol {version >> 8}.{version & 0xFF:02}; 2.02 or newer is needed")
+    setup_bytes = ((image[SETUP_SECTS] or 4) + 1) * 512
+    system_bytes = _u(image, SYSSIZE, 4 if version >= 0x204 else 2) * 16
+    if len(image) < setup_bytes or (version >= 0x204 and len(image) - setup_bytes < system_bytes - 15):
+        raise ImageError(f"kernel {name} is cut off: its header speaks of {setup_bytes + system_bytes} bytes, "
+                         f"the file has {len(image)}")
+    system = image[setup_bytes:]
+    high = bool(image[LOADFLAGS] & LOADED_HIGH)
+    load_addr = layout.HIGH_MEMORY if high else 0x10000
+    zero_page = 0x90000 if not high else layout.ZERO_PAGE
+    cmdline_addr = layout.CMDLINE if high else zero_page + 0x1000
+    if not high and len(system) > 0x80000:
+        raise ImageError(f"kernel {name} is a zImage of {len(system)} bytes; at most 512 KiB fit below 640 KiB")
+    below, above = layout.ram_split(ram_bytes)
+    need = load_addr + len(system)
+    if version >= 0x20A:
+        need = max(need, _u(image, PREF_ADDRESS, 8) + _u(image, INIT_SIZE, 4))
+    if need > below:
+        raise ImageError(f"kernel {name} needs {(need + 0xFFFFF) >> 20} MiB of memory to start, the machine has "
+                         f"{ram_bytes >> 20} MiB (-m)")
+
+    out = BootPlan("linux", entry=load_addr, cs=BOOT_CS, ds=BOOT_DS, gdt=flat_gdt(BOOT_CS, BOOT_DS))
+    cmdline = append.encode("utf-8", "surrogateescape")
+    room = _u(image, CMDLINE_SIZE, 4) if version >= 0x206 else 255
+    if len(cmdline) > room:
+        raise ImageError(f"the kernel command line has {len(cmdline)} bytes; this kernel takes {room}")
+
+    page = bytearray(0x1000)
+    end = HEADER_MAGIC + image[HEADER_LENGTH]
+    page[SETUP_HEADER:end] = image[SETUP_HEADER:end]
+    page[TYPE_OF_LOADER] = LOADER_QEMU
+    page[LOADFLAGS] = (page[LOADFLAGS] | CAN_USE_HEAP) & ~KEEP_SEGMENTS
+    struct.pack_into("<H", page, HEAP_END_PTR, cmdline_addr - zero_page - 0x200 if high else 0xE00)
+    struct.pack_into("<I", page, CODE32_START, load_addr)
+    struct.pack_into("<I", page, CMD_LINE_PTR, cmdline_addr)
+    vga = re.search(r"(?:^|\s)vga=(\w+)", append)
+    if vga:
+        try:
+            struct.pack_into("<H", page, VID_MODE, VGA_MODES.get(vga[1]) or int(vga[1], 0))
+        except (ValueError, struct.error):
+            raise ImageError(f"vga={vga[1]} on the kernel command line is not a mode") from None
+    kib = (below - layout.HIGH_MEMORY) >> 10
+    struct.pack_into("<H", page, EXT_MEM_K, min(kib, 0xFFFF))
+    struct.pack_into("<I", page, ALT_MEM_K, kib)
+    struct.pack_into("<Q", page, ACPI_RSDP_ADDR, rsdp)
+    rows = layout.e820(ram_bytes)
+    page[E820_ENTRIES] = len(rows)
+    for k, row in enumerate(rows):
+        struct.pack_into("<QQI", page, E820_TABLE + 20 * k, *row)
+
+    if initrd:
+        data = read_image(Path(initrd), "initrd")
+        top = _u(image, INITRD_ADDR_MAX, 4) if version >= 0x203 else INITRD_MAX_OLD
+        top = min(top, max(0, _memory_limit(append, below) - ACPI_TOP) - 1)
+        place = (top - len(data)) & ~0xFFF
+        if place < need:
+            raise ImageError(f"initrd {initrd!r} has {len(data) / 2**20:.1f} MiB, which do not fit into {ram_bytes >> 20} MiB of "
+                             f"memory beside the kernel; give the machine more (-m)")
+        struct.pack_into("<II", page, RAMDISK_IMAGE, place, len(data))
+        out.pieces.append((place, data))
+        out.fw_cfg.update(initrd_addr=place, initrd_data=data)
+
+    out.pieces += [(load_addr, system), (cmdline_addr, cmdline + b"\0"), (zero_page, bytes(page))]
+    out.registers = {"esi": zero_page, "esp": zero_page}
+    out.fw_cfg.update(kernel_addr=load_addr, kernel_data=system, cmdline_addr=cmdline_addr, cmdline_data=cmdline + b"\0",
+                      setup_addr=zero_page, setup_data=image[:setup_bytes])
+    return out

@@ -1,0 +1,178 @@
+"""What a machine is made of: frozen, validated, with units in the names.
+
+`MachineConfig(memory="256M", kernel="vmlinuz")`; an unknown name or value raises ConfigError with the
+nearest known one.
+"""
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass, field, fields
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from .errors import ConfigError, suggest
+
+CPU_MODELS = ("486", "pentium", "pentium2", "pentium3", "qemu32", "max")
+MMU_MODES = ("tlb", "shadow")
+CLOCKS = ("virtual", "host")
+CHARDEVS = ("stdio", "mon:stdio", "file", "pty", "unix", "null", "buffer")
+MEMORY_MIN = 1 << 20
+MEMORY_MAX = 60 << 30           # 36 physical address bits less the hole
+DEFAULT_MEMORY = "128M"
+DEFAULT_RTC_UNIX = 1767225600   # 2026-01-01T00:00:00Z: the same run whatever the day
+
+_UNITS = {"": 1 << 20, "b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
+
+
+def parse_size(text: str | int, what: str = "memory") -> int:
+    """Bytes of "256M", "1G", "512k"; a bare number counts MiB, as in QEMU's -m."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([bkmgt]?)(?:i?b)?", str(text).strip().lower())
+    if not match:
+        raise ConfigError(f"{what} {text!r} is not a size; write 256M, 1G or a number of MiB")
+    size = float(match[1]) * _UNITS[match[2]]
+    if size != int(size):
+        raise ConfigError(f"{what} {text!r} is not a whole number of bytes")
+    return int(size)
+
+
+def parse_rtc(base: str | int) -> int:
+    """Seconds since 1970 for "utc", "localtime" (both: now), an ISO date, or a number."""
+    if isinstance(base, int):
+        return base
+    if base in ("utc", "localtime"):
+        now = datetime.now(UTC)
+        offset = datetime.now().astimezone().utcoffset() if base == "localtime" else None
+        return int(now.timestamp() + (offset.total_seconds() if offset else 0))
+    try:
+        when = datetime.fromisoformat(base)
+    except ValueError:
+        raise ConfigError(f"rtc base {base!r} is neither utc, localtime nor a date like 2026-01-31T12:00:00") from None
+    return int((when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp())
+
+
+@dataclass(frozen=True, slots=True)
+class SerialConfig:
+    """Host end of a serial port or debug console: `kind` is one of CHARDEVS, `path` for file and unix."""
+
+    kind: str = "buffer"
+    path: str = ""
+    server: bool = False
+    wait: bool = False
+    append: bool = False
+
+    def __post_init__(self) -> None:
+        if self.kind not in CHARDEVS:
+            raise ConfigError(f"unknown serial backend {self.kind!r}" + suggest(self.kind, CHARDEVS))
+        if self.kind in ("file", "unix") and not self.path:
+            raise ConfigError(f"serial backend {self.kind!r} needs a path: {self.kind}:PATH")
+
+
+@dataclass(frozen=True, slots=True)
+class LoaderConfig:
+    """A file put into memory at `addr` before the start; with `start`, the processor begins there."""
+
+    file: Path
+    addr: int
+    start: bool = False
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.addr < 1 << 36:
+            raise ConfigError(f"load address {self.addr:#x} is outside of physical memory")
+
+
+@dataclass(frozen=True, slots=True)
+class DebugExitConfig:
+    """QEMU's isa-debug-exit: writing v ends the program with status (v << 1) | 1."""
+
+    iobase: int = 0x501
+    iosize: int = 2
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.iobase <= 0xFFFF or self.iosize not in (1, 2, 4):
+            raise ConfigError(f"isa-debug-exit: no such place: iobase={self.iobase:#x}, iosize={self.iosize}")
+
+
+@dataclass(frozen=True, slots=True)
+class MachineConfig:
+    """A PC (440FX, PIIX3).
+
+    memory       "256M", "1G"; a bare number counts MiB
+    cpu          one of CPU_MODELS
+    kernel       Linux bzImage, Multiboot 1 or ELF32; initrd: its initial RAM disk or Multiboot modules "a args,b"
+    append       kernel command line
+    raw_addr     load `kernel` as a flat binary there and start it
+    loaders      further files to put into memory
+    firmware     BIOS image, mapped to end at 4 GiB and at 1 MiB
+    serials      host ends of COM1..COM4; default: one that keeps its output for `expect`
+    debugcon     host end of port 0xE9
+    debug_exit   isa-debug-exit device
+    rtc_base     "utc", "localtime", ISO date or seconds since 1970; default a fixed date
+    mmu          "tlb" or "shadow" (shadow page tables); what the guest sees is the same
+    clock        "virtual": time is the instruction count; "host": time follows the wall clock
+    icount_shift one instruction takes 1 << shift ns
+    """
+
+    memory: str | int = DEFAULT_MEMORY
+    cpu: str = "max"
+    kernel: Path | None = None
+    initrd: str | None = None
+    append: str = ""
+    raw_addr: int | None = None
+    loaders: tuple[LoaderConfig, ...] = ()
+    firmware: Path | None = None
+    serials: tuple[SerialConfig, ...] = (SerialConfig(),)
+    debugcon: SerialConfig | None = None
+    debug_exit: DebugExitConfig | None = None
+    rtc_base: str | int = DEFAULT_RTC_UNIX
+    mmu: str = "tlb"
+    clock: str = "virtual"
+    icount_shift: int = 0
+    no_reboot: bool = False
+    hpet: bool = False
+    name: str = "emu"
+    memory_bytes: int = field(init=False, default=0)
+    rtc_unix: int = field(init=False, default=0)
+
+    def __post_init__(self) -> None:
+        put = object.__setattr__
+        for name in ("kernel", "firmware"):
+            value = getattr(self, name)
+            if value is not None:
+                put(self, name, Path(value))
+        if self.initrd is not None:
+            put(self, "initrd", os.fspath(self.initrd))
+        size = parse_size(self.memory)
+        if not MEMORY_MIN <= size <= MEMORY_MAX:
+            raise ConfigError(f"memory {self.memory} is impossible: this PC takes 1M to {MEMORY_MAX >> 30}G")
+        if size & 0xFFF:
+            raise ConfigError(f"memory {self.memory} is not a multiple of 4 KiB")
+        put(self, "memory_bytes", size)
+        put(self, "rtc_unix", parse_rtc(self.rtc_base))
+        for what, value, known in (("cpu", self.cpu, CPU_MODELS), ("mmu", self.mmu, MMU_MODES), ("clock", self.clock, CLOCKS)):
+            if value not in known:
+                raise ConfigError(f"unknown {what} {value!r}" + suggest(str(value), known))
+        if not 0 <= self.icount_shift <= 10:
+            raise ConfigError(f"icount shift {self.icount_shift} is outside 0..10")
+        if len(self.serials) > 4:
+            raise ConfigError(f"{len(self.serials)} serial ports asked for; a PC has 4")
+        if self.kernel is None:
+            for name in ("initrd", "append"):
+                if getattr(self, name):
+                    raise ConfigError(f"{name} needs a kernel (-kernel FILE)")
+            if self.raw_addr is not None:
+                raise ConfigError("a load address needs the file it is for (-kernel FILE)")
+        if self.kernel is not None and self.firmware is not None and self.raw_addr is not None:
+            raise ConfigError("a raw binary and a firmware cannot both be what starts first")
+        if self.kernel is None and self.firmware is None and not any(item.start for item in self.loaders):
+            raise ConfigError("nothing to boot: give a kernel (-kernel FILE) or a firmware (-bios FILE), or try `emu demo`")
+
+    @classmethod
+    def from_options(cls, options: dict[str, Any]) -> MachineConfig:
+        """From keyword arguments; an unknown name raises ConfigError."""
+        known = [f.name for f in fields(cls) if f.init]
+        for name in options:
+            if name not in known:
+                raise ConfigError(f"a machine has no option {name!r}" + suggest(name, known))
+        return cls(**options)

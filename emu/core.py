@@ -1,0 +1,116 @@
+"""The Cython core as Python sees it: the only module that imports it, and the types of what it gives."""
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any, Protocol, cast
+
+import numpy as np
+import numpy.typing as npt
+
+
+class CoreStop(Protocol):
+    """Why Engine.run came back; see emu_core_pyx.engine.REASONS."""
+
+    reason: str
+    code: int
+    detail: int
+
+
+class Clock(Protocol):
+    shift: int
+    base_unix: int
+    ns: int
+
+
+class Device(Protocol):
+    """Python face of emu_core_pyx.bus.device.Device."""
+
+    name: str
+
+    def attach(self, clock: Clock) -> None: ...
+    def reset(self) -> None: ...
+    def save(self) -> bytes: ...
+    def load(self, data: bytes) -> None: ...
+
+
+class Line(Protocol):
+    high: bool
+
+    def connect(self, sink: Device, pin: int = 0) -> None: ...
+
+
+class HostRing(Protocol):
+    """Bytes between guest and host."""
+
+    discard: bool
+    near_full: Line
+    count: int
+    total: int
+
+    def take(self) -> bytes: ...
+    def feed(self, data: bytes) -> int: ...
+    def clear(self) -> None: ...
+
+
+class Bus(Protocol):
+    def map_io(self, device: Device, region: int, base: int, count: int) -> int: ...
+    def map_mmio(self, device: Device, region: int, base: int, size: int) -> int: ...
+
+
+class PhysMem(Protocol):
+    ram: npt.NDArray[np.uint8]
+
+    def read(self, phys: int, n: int) -> bytes: ...
+    def write(self, phys: int, data: bytes) -> None: ...
+    def add_rom(self, base: int, data: bytes) -> None: ...
+
+
+class Engine(Protocol):
+    """Python face of emu_core_pyx.engine.Engine."""
+
+    clock: Clock
+    bus: Bus
+    mem: PhysMem
+    pins: Device
+    idle_ok: bool
+    icount: int
+    now_ns: int
+    halted: bool
+
+    def run(self, max_insns: int = ..., until_ns: int | None = None) -> CoreStop: ...
+    def request_stop(self) -> None: ...
+    def reset(self) -> None: ...
+    def set_irq_source(self, source: Device) -> None: ...
+    def set_apic(self, device: Device) -> None: ...
+    def idle_ns(self) -> int | None: ...
+    def skip_ns(self, ns: int) -> None: ...
+    def regs(self) -> dict[str, int]: ...
+    def set_regs(self, **regs: int) -> None: ...
+    def set_segment(self, name: str, sel: int, base: int, limit: int, attr: int) -> None: ...
+    def enter_protected(self, eip: int, esp: int = 0, gdt_base: int = 0, gdt_limit: int = 0, cs: int = 8, ds: int = 16,
+                        **gpr: int) -> None: ...
+    def read_virt(self, lin: int, n: int) -> bytes: ...
+    def virt_to_phys(self, lin: int) -> int | None: ...
+    def exceptions(self) -> list[dict[str, Any]]: ...
+    def counters(self) -> dict[str, int]: ...
+    def flush_code(self) -> None: ...
+    def save_cpu(self) -> bytes: ...
+    def load_cpu(self, data: bytes) -> None: ...
+
+
+def new_engine(ram_bytes: int, cpu: str, mmu: str) -> Engine:
+    """A processor with its memory, bus and clock."""
+    return cast(Engine, import_module("emu_core_pyx.engine").Engine(ram_bytes, cpu, mmu))
+
+
+def new_device(part: str) -> Any:
+    """An instance of "module.Class" of emu_core_pyx.devices (or another subpackage: "bus.dma.Dma")."""
+    module, cls = part.rsplit(".", 1)
+    package = "emu_core_pyx" if "." in module else "emu_core_pyx.devices"
+    return getattr(import_module(f"{package}.{module}"), cls)
+
+
+def core_error(name: str) -> type[Exception]:
+    """The core's own exception class: "bus.BoardError", "visitor.StateError"."""
+    module, cls = name.split(".")
+    return cast("type[Exception]", getattr(import_module(f"emu_core_pyx.bus.{module}"), cls))

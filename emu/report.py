@@ -1,0 +1,127 @@
+"""The autopsy of a guest that died: what was delivered last, registers, code bytes, last serial lines.
+
+Disassembly needs the optional package capstone; without it the bytes are shown.
+"""
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib import import_module
+from typing import Any
+
+from .core import Engine
+
+EXCEPTIONS = {
+    0: "#DE divide error", 1: "#DB debug", 2: "NMI", 3: "#BP breakpoint", 4: "#OF overflow", 5: "#BR bound", 6: "#UD invalid opcode",
+    7: "#NM no FPU", 8: "#DF double fault", 10: "#TS invalid TSS", 11: "#NP segment not present", 12: "#SS stack fault",
+    13: "#GP general protection", 14: "#PF page fault", 16: "#MF x87 error", 17: "#AC alignment", 18: "#MC machine check",
+    19: "#XM SIMD error",
+}
+WITH_ERROR = {8, 10, 11, 12, 13, 14, 17}
+FLAGS = ("cf", "", "pf", "", "af", "", "zf", "sf", "tf", "if", "df", "of", "", "", "nt", "", "rf", "vm", "ac", "vif", "vip", "id")
+D_BIT = 0x4000
+CHAIN = 8
+
+
+def vector_name(vector: int) -> str:
+    """"#PF page fault", "vector 0x80"."""
+    return EXCEPTIONS.get(vector, f"vector {vector:#04x}")
+
+
+def delivery_line(row: dict[str, Any]) -> str:
+    """One delivered exception or interrupt in words."""
+    text = f"insn {row['icount']:>12}  "
+    if row["kind"] == "irq":
+        text += f"interrupt {row['vector']:#04x}"
+    else:
+        text += vector_name(row["vector"])
+        if row["vector"] in WITH_ERROR:
+            text += f" error={row['error']:#x}"
+        if row["vector"] == 14:
+            text += f" ({page_fault_words(row['error'])}) address={row['cr2']:08x}"
+    return f"{text}  at {row['cs']:04x}:{row['eip']:08x} cpl={row['cpl']}"
+
+
+def page_fault_words(error: int) -> str:
+    """The #PF error code in words (SDM 3A, Page-Fault Exceptions)."""
+    who = "user" if error & 4 else "supervisor"
+    what = "fetch" if error & 16 else "write" if error & 2 else "read"
+    why = "reserved bit" if error & 8 else "protection" if error & 1 else "not present"
+    return f"{who} {what}, {why}"
+
+
+def register_lines(regs: dict[str, int]) -> Iterator[str]:
+    """The registers as text, four to a line."""
+    yield "  ".join(f"{n}={regs[n]:08x}" for n in ("eax", "ebx", "ecx", "edx"))
+    yield "  ".join(f"{n}={regs[n]:08x}" for n in ("esi", "edi", "ebp", "esp"))
+    flags = " ".join(n.upper() for k, n in enumerate(FLAGS) if n and regs["eflags"] >> k & 1)
+    yield f"eip={regs['eip']:08x}  eflags={regs['eflags']:08x} [{flags}]  cpl={regs['cpl']}"
+    for row in (("cs", "ds", "es"), ("ss", "fs", "gs")):
+        yield "  ".join(f"{n}={regs[n]:04x} ({regs[n + '_base']:08x}+{regs[n + '_limit']:08x})" for n in row)
+    yield "  ".join(f"{n}={regs[n]:08x}" for n in ("cr0", "cr2", "cr3", "cr4"))
+    yield f"gdt={regs['gdt_base']:08x}+{regs['gdt_limit']:04x}  idt={regs['idt_base']:08x}+{regs['idt_limit']:04x}"
+
+
+def mode_name(regs: dict[str, int]) -> str:
+    """Real, virtual-8086 or protected mode with its code size and paging."""
+    if not regs["cr0"] & 1:
+        return "real mode"
+    if regs["eflags"] >> 17 & 1:
+        return "virtual-8086 mode"
+    bits = 32 if regs["cs_attr"] & D_BIT else 16
+    return f"{bits}-bit protected mode" + (", paging" if regs["cr0"] >> 31 & 1 else "")
+
+
+def read_code(engine: Engine, linear: int, n: int) -> bytes:
+    """Up to n bytes at a linear address; fewer when a page on the way is not mapped."""
+    out = b""
+    while len(out) < n:
+        at = (linear + len(out)) & 0xFFFFFFFF
+        part = min(n - len(out), 0x1000 - (at & 0xFFF))
+        try:
+            out += engine.read_virt(at, part)
+        except LookupError:
+            break
+    return out
+
+
+def disassemble(code: bytes, address: int, bits: int, count: int) -> list[str]:
+    """Instructions as text; empty without capstone."""
+    try:
+        capstone = import_module("capstone")
+    except ImportError:
+        return []
+    md = capstone.Cs(capstone.CS_ARCH_X86, capstone.CS_MODE_32 if bits == 32 else capstone.CS_MODE_16)
+    return [f"{address + i.address:08x}  {i.bytes.hex():<22} {i.mnemonic} {i.op_str}".rstrip()
+            for i in md.disasm(code, 0, count)]
+
+
+def code_lines(engine: Engine, regs: dict[str, int]) -> Iterator[str]:
+    """The bytes at CS:EIP, disassembled where capstone is there."""
+    linear = (regs["cs_base"] + regs["eip"]) & 0xFFFFFFFF
+    code = read_code(engine, linear, 16)
+    if not code:
+        yield "nothing is mapped there"
+        return
+    yield f"{linear:08x}: {code.hex(' ')}"
+    if set(code) == {0xFF}:
+        yield "(all ones: neither RAM nor ROM answers at this address; the guest jumped into nowhere)"
+    bits = 32 if regs["cr0"] & 1 and not regs["eflags"] >> 17 & 1 and regs["cs_attr"] & D_BIT else 16
+    yield from disassemble(code, linear, bits, 4)
+
+
+def autopsy(engine: Engine, headline: str, serial: str) -> str:
+    """The whole report."""
+    regs = engine.regs()
+    rows = engine.exceptions()[-CHAIN:]
+    lines = [headline, f"after {engine.icount} instructions, {engine.now_ns / 1e9:.6f} s, in {mode_name(regs)}"]
+    if rows:
+        lines.append("last exceptions and interrupts, oldest first:")
+        lines += ["  " + delivery_line(row) for row in rows]
+    lines.append("registers:")
+    lines += ["  " + line for line in register_lines(regs)]
+    lines.append("code at cs:eip:")
+    lines += ["  " + line for line in code_lines(engine, regs)]
+    if serial:
+        lines.append("last serial output:")
+        lines += ["  | " + line for line in serial.splitlines()]
+    return "\n".join(lines)

@@ -1,0 +1,57 @@
+"""See ps2.pxd."""
+from emu_core_pyx.types cimport u8, u32
+from emu_core_pyx.bus.device cimport Device, Line
+from emu_core_pyx.bus.visitor cimport Visitor
+
+
+cdef class Ps2Device(Device):
+    """Queue of a PS/2 device and its side of the wire."""
+
+    def __init__(self, str name="ps2"):
+        self.name = name
+        self.ready = Line()
+
+    cdef void send(self, u8 v) noexcept nogil:
+        if self.count < 256:
+            self.q[(self.first + self.count) & 255] = v
+            self.count += 1
+        self.ready.set(1)
+
+    cdef void flush(self) noexcept nogil:
+        self.count = 0
+        self.ready.set(0)
+
+    cdef int get(self) noexcept nogil:
+        cdef u8 v
+        if self.count == 0:
+            return -1
+        v = self.q[self.first]
+        self.first = (self.first + 1) & 255
+        self.count -= 1
+        self.last = v
+        if self.count == 0:
+            self.refill()
+        if self.count == 0:
+            self.ready.set(0)
+        return v
+
+    cdef void receive(self, u8 v) noexcept nogil:
+        pass
+
+    cdef void refill(self) noexcept nogil:
+        pass
+
+    cdef void state_queue(self, Visitor v):
+        v.raw(b"q", &self.q[0], 256)
+        v.u32(b"q_first", &self.first)
+        v.u32(b"q_count", &self.count)
+        v.u8(b"q_last", &self.last)
+        v.u32(b"ready", &self.ready.level)
+
+    def py_get(self):
+        """Next byte the device sends, -1 if none (tests)."""
+        return self.get()
+
+    def py_receive(self, u8 v):
+        """A byte from the host side of the wire (tests)."""
+        self.receive(v)

@@ -1,0 +1,4 @@
+"""Integer SIMD of MMX and SSE2."""
+from emu_core_pyx.decode.registry cimport Registry
+
+cdef int register(Registry r) except -1

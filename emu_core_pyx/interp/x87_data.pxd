@@ -1,0 +1,4 @@
+"""x87 load, store and register move handlers."""
+from emu_core_pyx.decode.registry cimport Registry
+
+cdef int register(Registry r) except -1
