@@ -6,6 +6,8 @@ from emu_core_pyx.bus.bus cimport Bus
 from emu_core_pyx.bus.clock cimport Clock
 from emu_core_pyx.bus.cpupins cimport CpuPins
 from emu_core_pyx.bus.irq cimport IrqSource
+from emu_core_pyx.decode.decoder cimport Decoder
+from emu_core_pyx.decode.registry cimport Registry
 from emu_core_pyx.mmu.physmem cimport PhysMem
 
 cdef struct ExcRecord:      # for reports: what was delivered last
@@ -26,7 +28,8 @@ cdef class Engine:
     cdef readonly CpuPins pins
     cdef IrqSource irq
     cdef object owned               # objects the C side borrows
-    cdef readonly object registry
+    cdef readonly Registry registry
+    cdef readonly Decoder decoder
     cdef public bint idle_ok
     cdef volatile int stop_flag
     cdef ExcRecord log[64]

@@ -98,7 +98,7 @@ def _fill():
         memset(m, 0, sizeof(Model))
         text = name.encode()
         strncpy(m.name, text, 15)
-        strncpy(m.vendor, b"GenuineIntel", 12)
+        strncpy(m.vendor, b"GenuineIntel", 13)
         text = brand.encode()
         strncpy(m.brand, text, 48)
         m.signature = family << 8 | model << 4 | stepping

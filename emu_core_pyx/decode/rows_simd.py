@@ -124,8 +124,7 @@ NP/66:0F68  punpckhbw   Pq,Qq
 NP/66:0F69  punpckhwd   Pq,Qq
 NP/66:0F6A  punpckhdq   Pq,Qq
 NP/66:0F6B  packssdw    Pq,Qq
-NP/66:0F6E  movd        Pd,Ed       W0
-NP/66:0F6E  movq        Pq,Eq       W1
+NP/66:0F6E  movd        Pd,Ey
 NP:0F6F     movq        Pq,Qq
 NP/66:0F71/2 psrlw      Nq,Iu
 NP/66:0F71/4 psraw      Nq,Iu
@@ -139,8 +138,7 @@ NP/66:0F74  pcmpeqb     Pq,Qq
 NP/66:0F75  pcmpeqw     Pq,Qq
 NP/66:0F76  pcmpeqd     Pq,Qq
 NP:0F77     emms        -
-NP/66:0F7E  movd        Ed,Pd       W0
-NP/66:0F7E  movq        Eq,Pq       W1
+NP/66:0F7E  movd        Ey,Pd
 NP:0F7F     movq        Qq,Pq
 NP/66:0FD1  psrlw       Pq,Qq
 NP/66:0FD2  psrld       Pq,Qq

@@ -353,14 +353,11 @@ cdef Insn *from_mmx_xp(CPU *c, Insn *i, from_mmx_t *o, acc_t a) noexcept nogil:
 
 
 cdef Insn *from_mmx_xm(CPU *c, Insn *i, from_mmx_t *o, acc_t a) noexcept nogil:
-    """No MMX register is named: hardware leaves the x87 state alone, for CVTPI2PS too."""
+    """No MMX register is named: hardware leaves the x87 state alone, and a pending #MF too."""
     cdef V r
     cdef u8 *p
     if acc_t is fast_t:
         if unlikely(c.simd_unmasked):
-            return miss(c, i)
-    if from_mmx_t is cvtpi2ps:
-        if mmx_blocked(c, a):
             return miss(c, i)
     p = rdn(c, i, 8, a)
     if p == NULL:

@@ -5,8 +5,10 @@ DEVIATION: tables in MMIO space are read, but their A and D bits are not set.
 """
 from emu_core_pyx.types cimport u8, u32, u64
 from emu_core_pyx.cpu.state cimport CPU
-from emu_core_pyx.mmu.core cimport ACC_DEBUG, ACC_KIND, ACC_WRITE, Mmu, frame_written, page_fault, phys_read
-from emu_core_pyx.mmu.physmem cimport FRAME_HOOKS, DROP, Phys, frame_rd, frame_wr
+from emu_core_pyx.cpu.bits cimport FEAT_PSE36
+from emu_core_pyx.mmu.core cimport ACC_DEBUG, ACC_KIND, ACC_WRITE, Mmu, page_fault, phys_read
+from emu_core_pyx.mmu.physmem cimport FRAME_CLEAN, FRAME_CODE, Phys, frame_rd, frame_wr
+from emu_core_pyx.block.cache cimport code_written
 
 cdef extern from *:
     """
@@ -20,9 +22,10 @@ cdef void set_bits(CPU *c, u32 frame, u64 phys, u8 *at, u8 bits) noexcept nogil:
     if frame_wr(p, phys) != frame + 1:
         return          # read-only memory keeps what it has
     at[0] |= bits
-    # FRAME_TABLE alone needs nothing: A and D appearing take no right away
-    if p.flags[frame] & (FRAME_HOOKS & ~2):
-        frame_written(c, frame, phys, 0x80000001)
+    # shadow entries need not be told: A and D appearing take no right away
+    p.flags[frame] &= ~FRAME_CLEAN
+    if p.flags[frame] & FRAME_CODE and c.cache != NULL:
+        code_written(c, phys, 1)
 
 
 cdef bint no_paging(CPU *c, Mmu *m, u64 lin, Walk *w) noexcept nogil:
@@ -84,7 +87,7 @@ cdef bint guest_walk(CPU *c, u64 lin, u32 access, Walk *w) noexcept nogil:
                 rsvd |= ent & ((<u64>1 << shift) - 1) & ~<u64>0x1FFF
             elif m.pse:
                 big = 1
-                rsvd |= ent & pse_reserved(m)
+                rsvd |= ent & pse_reserved(c, m)
         if rsvd:
             page_fault(c, lin, access, PF_P | PF_RSVD)
             return 0
@@ -122,7 +125,7 @@ cdef bint guest_walk(CPU *c, u64 lin, u32 access, Walk *w) noexcept nogil:
     return 1
 
 
-cdef u64 pse_reserved(Mmu *m) noexcept nogil:
+cdef u64 pse_reserved(CPU *c, Mmu *m) noexcept nogil:
     """Reserved bits of a 4 MiB page's entry: 21, and those of 13-20 beyond the physical address width."""
-    cdef u64 known = ((<u64>1 << m.maxphy) - 1) >> 32
+    cdef u64 known = ((<u64>1 << m.maxphy) - 1) >> 32 if c.feat & FEAT_PSE36 else 0
     return 0x3FE000 & ~((known & 0xFF) << 13)

@@ -1,0 +1,183 @@
+"""Batches of short instruction sequences on an Engine, in the environment of tests/isa/oracle.py.
+
+The processor is put into flat 32-bit user mode (CPL 3, IOPL 0, CR0.AM|NE|WP, CR4.OSFXSR|OSXMMEXCPT) with the
+oracle's pages mapped; each record's bytes run until they fall off their end, fault (the exception is
+reported, not delivered), or do not end.  `path` chooses the engine's way: "step" (uncached, one at a time) or
+"block" (decoded blocks with fusion).
+"""
+from libc.string cimport memcpy, memset
+from emu_core_pyx.types cimport i32, i64, u8, u16, u32, u64
+from emu_core_pyx.cpu.state cimport CPU
+from emu_core_pyx.cpu.bits cimport CS, EXC_NONE, RIP
+from emu_core_pyx.cpu.flags cimport get_eflags, put_eflags
+from emu_core_pyx.cpu.segment cimport mode_refresh, set_cpl
+from emu_core_pyx.block.cache cimport find_block, step_block
+from emu_core_pyx.block.insn cimport Block
+from emu_core_pyx.engine cimport Engine
+from emu_core_pyx.interp.dispatch cimport run_blocks
+from emu_core_pyx.interp.simd cimport simd_enter, simd_leave
+from emu_core_pyx.mmu.core cimport mmu_flush_all, phys_read, phys_write
+
+cdef enum:
+    CODE = 0x30000800
+    WINDOW = 0x20000000
+    ROM = 0x20004000
+    DIR = 0x10000           # physical places
+    TABLE_W = 0x11000
+    TABLE_C = 0x12000
+    PHYS_CODE = 0x20000
+    PHYS_WINDOW = 0x30000
+    PHYS_ROM = 0x32000
+    ENDLESS = 254
+    MAX_STEPS = 64
+
+
+cdef class CaseRunner:
+    """Runs oracle records on an engine it sets up for itself."""
+    cdef readonly Engine engine
+    cdef bint stepping
+
+    def __init__(self, str cpu="max", str mmu="tlb", str path="step"):
+        self.engine = Engine(4 << 20, cpu, mmu)
+        self.stepping = path == "step"
+        mem = self.engine.mem
+
+        def table(at, entries):
+            data = bytearray(4096)
+            for index, value in entries.items():
+                data[4 * index:4 * index + 4] = value.to_bytes(4, "little")
+            mem.write(at, bytes(data))
+
+        table(DIR, {WINDOW >> 22: TABLE_W | 7, CODE >> 22: TABLE_C | 7})
+        table(TABLE_W, {(WINDOW >> 12) & 1023: PHYS_WINDOW | 7, ((WINDOW >> 12) & 1023) + 1: (PHYS_WINDOW + 0x1000) | 7,
+                        (ROM >> 12) & 1023: PHYS_ROM | 5})
+        table(TABLE_C, {(CODE >> 12) & 1023: PHYS_CODE | 7, ((CODE >> 12) & 1023) + 1: (PHYS_CODE + 0x1000) | 7})
+        e = self.engine
+        e.enter_protected(CODE, cs=0x73, ds=0x7B)
+        for name in ("ds", "es", "ss"):
+            e.set_segment(name, 0x7B, 0, 0xFFFFFFFF, 0xC0F3)
+        e.set_segment("fs", 0, 0, 0, 0x10000)
+        e.set_segment("gs", 0, 0, 0, 0x10000)
+        e.set_segment("cs", 0x73, 0, 0xFFFFFFFF, 0xC0FB)
+        e.set_regs(cr3=DIR, cr4=0x600, cr0=0x80050033)
+
+    def run(self, cases, out, u32 window_at=0):
+        """Execute structured arrays `cases` into `out` (oracle.case_dtype, oracle.result_dtype)."""
+        cdef Engine e = self.engine
+        cdef CPU *c = e.c
+        cdef u32 window = cases.dtype["window"].shape[0] if "window" in cases.dtype.names else 0
+        cdef bint fx = "fx" in cases.dtype.names
+        cdef const u8[:] src = cases.view("u1").reshape(-1)
+        cdef u8[:] dst = out.view("u1").reshape(-1)
+        cdef u32 in_size = cases.dtype.itemsize, out_size = out.dtype.itemsize
+        cdef u64 n = len(cases), k
+        if len(out) != n:
+            raise ValueError("cases and out differ in length")
+        with nogil:
+            simd_enter(c)
+            for k in range(n):
+                self.one(&src[k * in_size], &dst[k * out_size], window, window_at, fx)
+            simd_leave(c)
+        return out
+
+    cdef void one(self, const u8 *r, u8 *o, u32 window, u32 window_at, bint fx) noexcept nogil:
+        cdef CPU *c = self.engine.c
+        cdef u8 code[64]
+        cdef u32 len = (<const u32 *>(r + 24))[0], k, steps = 0, n
+        cdef Block *b
+        cdef i32 vec = -1
+        memset(code, 0xCC, 64)
+        memcpy(code, r, len if len < 24 else 24)
+        phys_write(c, PHYS_CODE + (CODE & 0xFFF), code, 64)
+        if window:
+            phys_write(c, PHYS_WINDOW + window_at, r + 64 + (512 if fx else 0), window)
+        for k in range(8):
+            c.s.gpr[k] = (<const u32 *>(r + 28))[k]
+        put_eflags(c, (<const u32 *>(r + 60))[0] & 0x240CD5 | 0x202)
+        mode_refresh(c)
+        set_cpl(c, 3)
+        if fx:
+            load_fx(c, r + 64)
+            mode_refresh(c)
+        c.s.gpr[RIP] = CODE
+        c.s.event = 0
+        c.s.inhibit = 0
+        c.exc = EXC_NONE
+        c.exc_error = 0
+        while True:
+            if c.s.gpr[RIP] == CODE + len:
+                break
+            if steps == MAX_STEPS:
+                vec = ENDLESS
+                break
+            steps += 1
+            c.stop_at += 1 - <u64>c.left
+            c.left = 1
+            c.now_adj = 0
+            b = step_block(c) if self.stepping else find_block(c)
+            if b == NULL and c.exc == EXC_NONE:
+                b = step_block(c)
+            if b != NULL:
+                n = b.n
+                c.stop_at += n - 1
+                c.left = 0
+                c.blk = b
+                run_blocks(c, b)
+            c.s.event = 0
+            if c.exc != EXC_NONE:
+                vec = c.exc
+                break
+        for k in range(8):
+            (<u32 *>o)[k] = <u32>c.s.gpr[k]
+        (<u32 *>(o + 32))[0] = get_eflags(c)
+        (<u32 *>(o + 36))[0] = <u32>c.s.gpr[RIP] - CODE
+        (<i32 *>(o + 40))[0] = vec
+        (<u32 *>(o + 44))[0] = c.exc_error if vec >= 0 else 0
+        (<u32 *>(o + 48))[0] = <u32>c.exc_cr2 if vec == 14 else 0
+        c.exc = EXC_NONE
+        c.exc_dr6 = 0
+        o += 52
+        if fx:
+            simd_leave(c)
+            save_fx(c, o)
+            simd_enter(c)
+            o += 512
+        if window:
+            phys_read(c, PHYS_WINDOW + window_at, o, window)
+
+
+cdef void load_fx(CPU *c, const u8 *p) noexcept nogil:
+    cdef u32 k
+    simd_leave(c)
+    c.s.fpu.cw = (<const u16 *>p)[0]
+    c.s.fpu.sw = (<const u16 *>(p + 2))[0] & <u16>~0x3800
+    c.s.fpu.top = ((<const u16 *>(p + 2))[0] >> 11) & 7
+    c.s.fpu.tags = p[4]
+    c.s.fpu.fop = (<const u16 *>(p + 6))[0]
+    c.s.fpu.fip = (<const u32 *>(p + 8))[0]
+    c.s.fpu.fcs = (<const u16 *>(p + 12))[0]
+    c.s.fpu.fdp = (<const u32 *>(p + 16))[0]
+    c.s.fpu.fds = (<const u16 *>(p + 20))[0]
+    c.s.fpu.mxcsr = (<const u32 *>(p + 24))[0]
+    for k in range(8):
+        memcpy(&c.s.fpu.st[(k + c.s.fpu.top) & 7], p + 32 + 16 * k, 10)
+        memcpy(&c.s.xmm[k], p + 160 + 16 * k, 16)
+    simd_enter(c)
+
+
+cdef void save_fx(CPU *c, u8 *p) noexcept nogil:
+    cdef u32 k
+    memset(p, 0, 512)
+    (<u16 *>p)[0] = c.s.fpu.cw
+    (<u16 *>(p + 2))[0] = <u16>(c.s.fpu.sw & <u16>~0x3800 | c.s.fpu.top << 11)
+    p[4] = c.s.fpu.tags
+    (<u16 *>(p + 6))[0] = c.s.fpu.fop
+    (<u32 *>(p + 8))[0] = <u32>c.s.fpu.fip
+    (<u16 *>(p + 12))[0] = c.s.fpu.fcs
+    (<u32 *>(p + 16))[0] = <u32>c.s.fpu.fdp
+    (<u16 *>(p + 20))[0] = c.s.fpu.fds
+    (<u32 *>(p + 24))[0] = c.s.fpu.mxcsr
+    (<u32 *>(p + 28))[0] = 0xFFFF
+    for k in range(8):
+        memcpy(p + 32 + 16 * k, &c.s.fpu.st[(k + c.s.fpu.top) & 7], 10)
+        memcpy(p + 160 + 16 * k, &c.s.xmm[k], 16)
