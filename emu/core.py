@@ -104,10 +104,14 @@ def new_engine(ram_bytes: int, cpu: str, mmu: str) -> Engine:
 
 
 def new_device(part: str) -> Any:
-    """An instance of "module.Class" of emu_core_pyx.devices (or another subpackage: "bus.dma.Dma")."""
-    module, cls = part.rsplit(".", 1)
-    package = "emu_core_pyx" if "." in module else "emu_core_pyx.devices"
-    return getattr(import_module(f"{package}.{module}"), cls)
+    """An instance of "module.Class" of emu_core_pyx.devices."""
+    module, cls = part.split(".")
+    return getattr(import_module(f"emu_core_pyx.devices.{module}"), cls)()
+
+
+def new_dma(engine: Engine) -> Any:
+    """The way devices reach this engine's memory."""
+    return import_module("emu_core_pyx.bus.guestdma").GuestDma(engine.clock)
 
 
 def core_error(name: str) -> type[Exception]:

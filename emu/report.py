@@ -11,10 +11,10 @@ from typing import Any
 from .core import Engine
 
 EXCEPTIONS = {
-    0: "#DE divide error", 1: "#DB debug", 2: "NMI", 3: "#BP breakpoint", 4: "#OF overflow", 5: "#BR bound", 6: "#UD invalid opcode",
-    7: "#NM no FPU", 8: "#DF double fault", 10: "#TS invalid TSS", 11: "#NP segment not present", 12: "#SS stack fault",
-    13: "#GP general protection", 14: "#PF page fault", 16: "#MF x87 error", 17: "#AC alignment", 18: "#MC machine check",
-    19: "#XM SIMD error",
+    0: "#DE divide error", 1: "#DB debug", 2: "NMI", 3: "#BP breakpoint", 4: "#OF overflow", 5: "#BR bound",
+    6: "#UD invalid opcode", 7: "#NM no FPU", 8: "#DF double fault", 10: "#TS invalid TSS", 11: "#NP segment not present",
+    12: "#SS stack fault", 13: "#GP general protection", 14: "#PF page fault", 16: "#MF x87 error", 17: "#AC alignment",
+    18: "#MC machine check", 19: "#XM SIMD error",
 }
 WITH_ERROR = {8, 10, 11, 12, 13, 14, 17}
 FLAGS = ("cf", "", "pf", "", "af", "", "zf", "sf", "tf", "if", "df", "of", "", "", "nt", "", "rf", "vm", "ac", "vif", "vip", "id")

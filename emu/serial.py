@@ -65,14 +65,14 @@ def _search(pattern: Pattern, unread: bytes, start: int) -> tuple[int, int, tupl
         return None if at < 0 else (at, at + len(word), ())
     regex: re.Pattern[Any] = pattern
     if isinstance(regex.pattern, bytes):
-        found = regex.search(unread)
-        return None if found is None else (found.start(), found.end(), tuple(_text(g) for g in found.groups()))
+        raw = regex.search(unread)
+        return None if raw is None else (raw.start(), raw.end(), tuple(_text(g) for g in raw.groups()))
     text = _decode(unread)
-    found = regex.search(text)
-    if found is None:
+    hit = regex.search(text)
+    if hit is None:
         return None
-    begin = len(_encode(text[:found.start()]))
-    return begin, begin + len(_encode(found[0])), tuple(_text(g) for g in found.groups())
+    begin = len(_encode(text[:hit.start()]))
+    return begin, begin + len(_encode(hit[0])), hit.groups()
 
 
 class SerialPort:

@@ -23,7 +23,7 @@ from emu_core_pyx.cpu.interrupt cimport deliver_exception, deliver_external, del
 from emu_core_pyx.cpu.control cimport code_breakpoint
 from emu_core_pyx.block.insn cimport Block, Insn
 from emu_core_pyx.block.cache cimport (
-    DEC_ENDS, DEC_NEED_MORE, DEC_TOO_LONG, BlockCache, cache_flush, cache_free, cache_new, find_block, step_block,
+    BlockCache, cache_flush, cache_free, cache_new, find_block, step_block,
 )
 from emu_core_pyx.bus.bus cimport Bus
 from emu_core_pyx.bus.clock cimport NEVER, Clock
@@ -33,11 +33,12 @@ from emu_core_pyx.bus.visitor cimport Visitor
 from emu_core_pyx.interp.dispatch cimport raise_exc, run_blocks
 from emu_core_pyx.interp.simd cimport simd_enter, simd_leave
 from emu_core_pyx.cpu.cpuid cimport set_model
-from emu_core_pyx.decode.decoder cimport NEED_MORE, TOO_LONG, Decoder, DecodeTables, decode_one, ends_block
+from emu_core_pyx.decode.decoder cimport Decoder, decode_for_cache
 from emu_core_pyx.decode.registry cimport Registry
 from emu_core_pyx.handlers cimport decoder
+from emu_core_pyx.mmu.tlb cimport MODE_SHADOW
 from emu_core_pyx.mmu.core cimport (
-    MODE_SHADOW, mmu_counters, mmu_flush_all, mmu_free, mmu_new, phys_read, phys_write, translate_debug,
+    mmu_counters, mmu_flush_all, mmu_free, mmu_new, phys_read, phys_write, translate_debug,
 )
 from emu_core_pyx.mmu.physmem cimport PhysMem
 
@@ -59,16 +60,6 @@ class Stop:
 
     def __repr__(self):
         return f"Stop({self.reason!r}, code={self.code}, detail={self.detail:#x})"
-
-
-cdef int decode_for_cache(CPU *c, void *context, const u8 *bytes, u32 avail, u32 mode, u32 off,
-                          Insn *out) noexcept nogil:
-    cdef int n = decode_one(c, <DecodeTables *>context, bytes, avail, off, mode, out)
-    if n == NEED_MORE:
-        return DEC_NEED_MORE
-    if n == TOO_LONG:
-        return DEC_TOO_LONG
-    return n | DEC_ENDS if ends_block(<DecodeTables *>context, out.op) else n
 
 
 cdef class Engine:
@@ -240,7 +231,7 @@ cdef class Engine:
         self.c.cache = cache_new(64 << 20)
         self.c.jumps = (<BlockCache *>self.c.cache).jumps
         (<BlockCache *>self.c.cache).decode = decode_for_cache
-        (<BlockCache *>self.c.cache).context = <void *>&self.decoder.t
+        (<BlockCache *>self.c.cache).context = <void *>self.decoder
         (<BlockCache *>self.c.cache).registry = <void *>self.registry
         self.c.handlers = (<Registry>self.registry).rows
         self.c.bus = <void *>self.bus

@@ -65,7 +65,7 @@ def plan_boot(kernel: Path, initrd: str | None, append: str, ram_bytes: int, rsd
         return elf.plan(image, kernel, ram_bytes)
     hint = " (it looks compressed: unpack it first)" if image[:2] in (b"\x1f\x8b", b"BZ", b"\xfd7", b"\x28\xb5") else ""
     if len(image) < 0x1000:
-        hint = " (it is only %d bytes long: cut off?)" % len(image)
+        hint = f" (it is only {len(image)} bytes long: cut off?)"
     raise ImageError(f"kernel {str(kernel)!r} is neither a Linux bzImage, Multiboot 1 nor ELF32{hint}; "
                      "a flat binary needs its load address: --raw ADDR")
 

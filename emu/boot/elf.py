@@ -84,8 +84,8 @@ def check_fits(segments: list[tuple[int, bytes]], path: Path, ram_bytes: int) ->
     below, _ = layout.ram_split(ram_bytes)
     for addr, data in segments:
         if addr + len(data) > below:
-            raise ImageError(f"kernel {str(path)!r} wants {len(data):#x} bytes at {addr:#x}; the machine has {ram_bytes >> 20} MiB "
-                             "of memory (-m)")
+            raise ImageError(f"kernel {str(path)!r} wants {len(data):#x} bytes at {addr:#x}; the machine has "
+                             f"{ram_bytes >> 20} MiB of memory (-m)")
 
 
 def plan(image: bytes, path: Path, ram_bytes: int) -> BootPlan:

@@ -91,8 +91,8 @@ def plan(image: bytes, path: Path, initrd: str | None, append: str, ram_bytes: i
         file = item.strip().split(" ")[0]
         data = read_image(Path(file), "module")
         if free + len(data) > below:
-            raise ImageError(f"module {file!r} has {len(data) / 2**20:.1f} MiB, which do not fit into {ram_bytes >> 20} MiB of memory "
-                             "beside the kernel; give the machine more (-m)")
+            raise ImageError(f"module {file!r} has {len(data) / 2**20:.1f} MiB, which do not fit into {ram_bytes >> 20} MiB "
+                             "of memory beside the kernel; give the machine more (-m)")
         out.pieces.append((free, data))
         modules.append((free, free + len(data), item.strip()))
         free = (free + len(data) + 0xFFF) & ~0xFFF

@@ -19,5 +19,5 @@ def run_hash(engine: Engine, devices: Iterable[Device]) -> str:
         digest.update(state)
     ram = engine.mem.ram
     for start in range(0, len(ram), CHUNK):
-        digest.update(ram[start:start + CHUNK])
+        digest.update(ram[start:start + CHUNK].data)
     return digest.hexdigest()

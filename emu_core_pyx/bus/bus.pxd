@@ -22,6 +22,10 @@ cdef class Bus:
     cdef u32 n_mmio
     cdef u64 unclaimed          # accesses nobody answered (statistics, -d guest_errors)
     cdef list owners
+    cdef u32 last_mmio          # slot of the last MMIO hit
+    cdef Slot *_mmio(self, u64 phys) noexcept nogil
+    cdef void _link(self, u32 slot) noexcept nogil
+    cdef void _unlink(self, u32 slot) noexcept nogil
     # Accesses nobody claims read all ones.  A 16/32-bit access to ports of different owners is split.
     cdef u32 port_read(self, u32 port, u32 size) noexcept nogil
     cdef void port_write(self, u32 port, u32 size, u32 value) noexcept nogil

@@ -72,13 +72,13 @@ cdef class Device:
         self.clock = clock
 
     def py_io_read(self, u32 region, u32 off, u32 size=1):
-        return self.io_read(region, off, size) & ((1 << 8 * size) - 1)
+        return self.io_read(region, off, size) & <u32>(((<u64>1) << (8 * size)) - 1)
 
     def py_io_write(self, u32 region, u32 off, value, u32 size=1):
         self.io_write(region, off, size, <u32>(value & 0xFFFFFFFF))
 
     def py_mmio_read(self, u32 region, u64 off, u32 size=4):
-        return self.mmio_read(region, off, size) & ((1 << 8 * size) - 1)
+        return self.mmio_read(region, off, size) & (<u64>-1 >> (64 - 8 * size))
 
     def py_mmio_write(self, u32 region, u64 off, value, u32 size=4):
         self.mmio_write(region, off, size, <u64>(value & 0xFFFFFFFFFFFFFFFF))

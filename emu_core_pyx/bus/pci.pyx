@@ -171,7 +171,7 @@ cdef class PciDevice(Device):
     # -- the board's side ------------------------------------------------------------------------
     def py_config_read(self, u32 off, u32 size=1):
         """What the guest reads at `off` of configuration space."""
-        return self.config_read(off, size) & ((1 << 8 * size) - 1)
+        return self.config_read(off, size) & <u32>(((<u64>1) << (8 * size)) - 1)
 
     def py_config_write(self, u32 off, value, u32 size=1):
         """What the guest does by a configuration write."""

@@ -225,6 +225,7 @@ cdef Insn *fpu_compare(CPU *c, Insn *i, u32 how, u32 kind, const void *p) noexce
     cdef Fx f
     cdef F80 b
     cdef u32 cc, c1 = c.s.fpu.sw & SW_C1
+    cdef bint store
     if fpu_blocked(c, i):
         return unwind(c, i)
     start(c, &f)
@@ -235,14 +236,15 @@ cdef Insn *fpu_compare(CPU *c, Insn *i, u32 how, u32 kind, const void *p) noexce
         c1 = 0
     else:
         cc = x_compare(&f, st(c, 0)[0], b, how & CMP_QUIET)
-    if fpu_commit(c, i, f.ex, K_M32 <= kind <= K_BCD):
-        if how & CMP_EFLAGS:
-            c.s.fpu.sw |= <u16>c1
-            set_arith(c, (F_CF if cc & SW_C0 else 0) | (F_PF if cc & SW_C2 else 0) | (F_ZF if cc & SW_C3 else 0))
-        else:
-            c.s.fpu.sw = <u16>(c.s.fpu.sw & ~(SW_C0 | SW_C2 | SW_C3) | cc)
-        if how & (CMP_POP | CMP_POP2):
-            st_pop(c)
+    store = fpu_commit(c, i, f.ex, K_M32 <= kind <= K_BCD)
+    # the result is delivered even when an unmasked exception keeps the operands on the stack
+    if how & CMP_EFLAGS:
+        c.s.fpu.sw |= <u16>c1
+        set_arith(c, (F_CF if cc & SW_C0 else 0) | (F_PF if cc & SW_C2 else 0) | (F_ZF if cc & SW_C3 else 0))
+    else:
+        c.s.fpu.sw = <u16>(c.s.fpu.sw & ~(SW_C0 | SW_C2 | SW_C3) | cc)
+    if store and how & (CMP_POP | CMP_POP2):
+        st_pop(c)
         if how & CMP_POP2:
             st_pop(c)
     return finish(c, i, <slow_t>0)
@@ -268,7 +270,8 @@ cdef Insn *fpu_load(CPU *c, Insn *i, u32 kind, const void *p) noexcept nogil:
             v.sig |= <u64>1 << 62
         elif f.den:
             f.ex |= SW_DE
-    if fpu_commit(c, i, f.ex, kind != K_0T):
+    # an unmasked denormal operand is reported after the load
+    if fpu_commit(c, i, f.ex, kind != K_0T) or not f.ex & SW_IE:
         st_push(c, v)
     return finish(c, i, <slow_t>0)
 
@@ -353,7 +356,7 @@ cdef Insn *math_push(CPU *c, Insn *i, u32 op) noexcept nogil:
 
 cdef Insn *fpu_math(CPU *c, Insn *i, u32 op) noexcept nogil:
     cdef Fx f
-    cdef F80 a, b, r, r2
+    cdef F80 a, b, r
     cdef u32 cc = 0, keep = SW_CC
     cdef u32 dst = 0
     cdef bint pair = op == U_SCALE or op == U_PREM or op == U_PREM1, pops = 0
@@ -392,10 +395,9 @@ cdef Insn *fpu_math(CPU *c, Insn *i, u32 op) noexcept nogil:
     else:
         keep = SW_CC & ~SW_C2
         if op == U_SIN:
-            x_sincos(&f, a, &r, &r2, &cc)
+            x_sincos(&f, a, &r, NULL, &cc)
         else:
-            r2 = nan80()
-            x_sincos(&f, a, &r2, &r, &cc)
+            x_sincos(&f, a, NULL, &r, &cc)
     if fpu_commit(c, i, f.ex, 0):
         if keep != SW_CC:
             c.s.fpu.sw = <u16>(c.s.fpu.sw & ~(~keep & (SW_CC & ~SW_C1)) | cc)

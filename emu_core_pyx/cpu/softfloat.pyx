@@ -314,6 +314,13 @@ cdef F80 x_rint(Fx *f, F80 a) noexcept nogil:
     return mk80(sign80(a), <u32>(BIAS + 63 - n), hi << n)
 
 
+cdef inline F80 plain(F80 a) noexcept nogil:
+    """A pseudo-denormal as the normal number it is."""
+    if a.sig >> 63 and not a.sexp & 0x7FFF:
+        a.sexp |= 1
+    return a
+
+
 cdef F80 x_scale(Fx *f, F80 a, F80 b) noexcept nogil:
     cdef u64 m
     cdef i32 e, n
@@ -335,6 +342,8 @@ cdef F80 x_scale(Fx *f, F80 a, F80 b) noexcept nogil:
     note_den(f, a, b)
     if is_inf(a) or is_zero(a):
         return a
+    if is_zero(b):
+        return plain(a)
     eb = exp80(b)
     n = 0
     if eb >= BIAS + 17:
@@ -361,7 +370,7 @@ cdef F80 x_rem(Fx *f, F80 a, F80 b, bint nearest, u32 *cc) noexcept nogil:
         return a
     ea = unpack(a, &ma)
     if is_inf(b):
-        return round_pack(f, s, ea, ma, 0, 0)
+        return plain(a)
     eb = unpack(b, &mb)
     d = ea - eb
     if d >= 64:
@@ -514,9 +523,6 @@ cdef u64 to_small(Fx *f, F80 a, u32 mbits, i32 bias) noexcept nogil:
         if tiny:
             if not f.cw & CW_UM:
                 f.ex |= SW_UE
-                round_at(f, s, hi, lo, drop)
-                if f.inexact:
-                    f.ex |= SW_PE
                 return 0
             shift_jam(&hi, &lo, <u32>(1 - e))
             hi = round_at(f, s, hi, lo, drop)
@@ -531,8 +537,6 @@ cdef u64 to_small(Fx *f, F80 a, u32 mbits, i32 bias) noexcept nogil:
     if e > 2 * bias:
         f.ex |= SW_OE
         if not f.cw & CW_OM:
-            if f.inexact:
-                f.ex |= SW_PE
             return 0
         f.ex |= SW_PE
         if rc == RC_NEAREST or (rc == RC_DOWN and s) or (rc == RC_UP and not s):

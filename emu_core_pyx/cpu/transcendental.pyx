@@ -7,7 +7,7 @@ Special cases: SDM vol. 2, the tables of FPATAN, FYL2X, FYL2XP1, F2XM1.
 from emu_core_pyx.types cimport i32, i64, u8, u32, u64, u128
 from emu_core_pyx.cpu.state cimport F80
 from emu_core_pyx.cpu.softfloat cimport (
-    BIAS, SW_C1, SW_C2, SW_DE, SW_IE, SW_PE, SW_ZE, Fx, clz64, exp80, inf80, is_bad, is_den, is_inf, is_nan, is_zero,
+    BIAS, SW_C1, SW_C2, SW_DE, SW_IE, SW_PE, SW_UE, SW_ZE, Fx, clz64, exp80, inf80, is_bad, is_den, is_inf, is_nan, is_zero,
     mk80, nan80, pick_nan, round_pack, sign80, unpack, zero80,
 )
 
@@ -21,6 +21,8 @@ cdef enum:
     N_EXP = 34
     N_LOG = 28
     N_ATAN = 14
+    TINY = -68          # below 2**TINY the processors give sin x = tan x = x, cos x = 1 in every rounding mode
+    TINY_ATAN = -40     # the same for an exact quotient in FPATAN
 
 cdef u128 ONE           # 1 as 1.127
 cdef u128 SIN[18]       # 1 / (2k+1)!  as 1.127
@@ -206,6 +208,15 @@ cdef inline F80 w_round(Fx *f, W a) noexcept nogil:
     return round_pack(f, a.s, a.e + BIAS, <u64>(a.m >> 64), <u64>a.m | 1, 0)
 
 
+cdef F80 w_exact(Fx *f, W a) noexcept nogil:
+    """A result the processors call inexact although it is not rounded."""
+    cdef F80 r = round_pack(f, a.s, a.e + BIAS, <u64>(a.m >> 64), <u64>a.m, 0)
+    f.ex |= SW_PE
+    if a.e + BIAS <= 0:
+        f.ex |= SW_UE
+    return r
+
+
 cdef u128 alternating(const u128 *table, int n, u128 z) noexcept nogil:
     cdef u128 acc = table[n - 1]
     cdef int k
@@ -272,41 +283,49 @@ cdef W cos_of(W r) noexcept nogil:
 
 
 cdef void x_sincos(Fx *f, F80 a, F80 *sin, F80 *cos, u32 *c2) noexcept nogil:
-    cdef W r, s, c, t
-    cdef u32 q, neg = sign80(a)
-    cdef u32 want_cos = cos != NULL, ex
+    cdef W r, s, c
+    cdef F80 v
+    cdef u32 q
     c2[0] = 0
-    if is_bad(a) or is_nan(a):
-        sin[0] = cos[0] = pick_nan(f, a, a)
-        return
-    if is_inf(a):
-        f.ex |= SW_IE
-        sin[0] = cos[0] = nan80()
+    if is_bad(a) or is_nan(a) or is_inf(a):
+        if is_inf(a):
+            f.ex |= SW_IE
+            v = nan80()
+        else:
+            v = pick_nan(f, a, a)
+        if sin != NULL:
+            sin[0] = v
+        if cos != NULL:
+            cos[0] = v
         return
     if exp80(a) >= BIAS + 63:
         c2[0] = SW_C2
         return
     if is_zero(a):
-        sin[0] = a
-        cos[0] = mk80(0, BIAS, <u64>1 << 63)
+        if sin != NULL:
+            sin[0] = a
+        if cos != NULL:
+            cos[0] = mk80(0, BIAS, <u64>1 << 63)
         return
     note_den(f, a)
+    r = w_of(a)
+    if r.e < TINY:
+        f.ex |= SW_PE
+        if cos != NULL:
+            cos[0] = mk80(0, BIAS, <u64>1 << 63)
+        if sin != NULL:
+            sin[0] = w_exact(f, r)
+        return
     q = reduce(a, &r)
-    s = sin_of(r)
-    c = cos_of(r)
-    if q & 1:
-        t = s
-        s = c
-        c = t
-        c.s ^= 1
-    if q & 2:
-        s.s ^= 1
-        c.s ^= 1
-    s.s ^= neg
-    ex = f.ex
-    cos[0] = w_round(f, c)
-    f.ex &= ~<u32>SW_C1
-    sin[0] = w_round(f, s)
+    if cos != NULL:
+        c = sin_of(r) if q & 1 else cos_of(r)
+        c.s ^= (q >> 1 ^ q) & 1
+        cos[0] = w_round(f, c)
+    if sin != NULL:
+        s = cos_of(r) if q & 1 else sin_of(r)
+        s.s ^= q >> 1 & 1 ^ sign80(a)
+        f.ex &= ~<u32>SW_C1
+        sin[0] = w_round(f, s)
 
 
 cdef F80 x_tan(Fx *f, F80 a, u32 *c2) noexcept nogil:
@@ -324,6 +343,9 @@ cdef F80 x_tan(Fx *f, F80 a, u32 *c2) noexcept nogil:
     if is_zero(a):
         return a
     note_den(f, a)
+    t = w_of(a)
+    if t.e < TINY:
+        return w_exact(f, t)
     q = reduce(a, &r)
     if q & 1:
         t = w_div(cos_of(r), sin_of(r))
@@ -405,6 +427,9 @@ cdef F80 x_patan(Fx *f, F80 a, F80 b) noexcept nogil:
         t.m = (q << 64) | (n / <u128>mx)
         t.e = e
         t.s = 0
+        if e < TINY_ATAN and not swap and not sign80(a) and not <u64>t.m and not n:
+            t.s = s
+            return w_exact(f, t)
         t = atan_of(t)
         if swap:
             t.s ^= 1
@@ -433,6 +458,7 @@ cdef F80 x_2xm1(Fx *f, F80 a) noexcept nogil:
             # 1 and -1/2 exactly, but the processors call them inexact
             f.ex |= SW_PE
             return mk80(1, BIAS - 1, <u64>1 << 63) if sign80(a) else a
+        f.ex |= SW_PE
         return a        # |a| > 1 is undefined (SDM); the processors leave the operand
     t = w_mul(w_of(a), LN2)
     u = 0
@@ -480,7 +506,10 @@ cdef F80 times_y(Fx *f, W l, F80 y, bint exact) noexcept nogil:
         return zero80(l.s ^ sign80(y))
     p = w_mul(w_of(y), l)
     if exact:
-        return round_pack(f, p.s, p.e + BIAS, <u64>(p.m >> 64), <u64>p.m, 0)
+        # what the processors do: exact above 1, a little less below
+        if l.s:
+            return w_round(f, w_below(p))
+        return w_exact(f, p)
     return w_round(f, p)
 
 
@@ -499,7 +528,6 @@ cdef F80 x_yl2x(Fx *f, F80 a, F80 b) noexcept nogil:
             return nan80()
         if is_inf(b):
             return inf80(not sign80(b))
-        note_den(f, b)
         f.ex |= SW_ZE
         return inf80(not sign80(b))
     if is_inf(a):
@@ -526,7 +554,6 @@ cdef F80 x_yl2x(Fx *f, F80 a, F80 b) noexcept nogil:
 
 cdef F80 x_yl2xp1(Fx *f, F80 a, F80 b) noexcept nogil:
     cdef W x, one, l
-    cdef u64 m
     if is_bad(a) or is_bad(b) or is_nan(a) or is_nan(b):
         return pick_nan(f, a, b)
     if is_inf(a):
@@ -553,8 +580,7 @@ cdef F80 x_yl2xp1(Fx *f, F80 a, F80 b) noexcept nogil:
         l = log_of(x, w_add(l, x))
         return times_y(f, l, b, 0)
     l = w_add(one, x)
-    if l.s or l.m == 0:
-        f.ex |= SW_IE
-        return nan80()
-    m = <u64>(l.m >> 64)
-    return times_y(f, log2_of(l), b, 0)
+    if l.s or l.m == 0:     # beyond the domain: undefined (SDM); the processors give back ST(0)
+        f.ex |= SW_PE
+        return a
+    return times_y(f, log2_of(l), b, l.m == ONE)

@@ -9,19 +9,19 @@ block wraps at 32 bits: wrong within 255 bytes of +2 GiB.
 from libc.stdlib cimport calloc, free
 from libc.string cimport memset
 
-from emu_core_pyx.types cimport i8, i16, i32, i64, u8, u16, u32, u64
-from emu_core_pyx.cpu.bits cimport CS, DS, ES, FS, GS, RBP, RIP, RSP, SS, ZERO
+from emu_core_pyx.types cimport i8, i16, i32, u8, u16, u32, u64
+from emu_core_pyx.cpu.bits cimport CS, DS, FS, RBP, RIP, RSP, SS, ZERO
 from emu_core_pyx.cpu.state cimport CPU
 from emu_core_pyx.block.insn cimport (
     INSN_ADDR16, INSN_ADDR32, INSN_LOCK, INSN_REP, INSN_REPNE, INSN_SEGOVR, MODE_32, MODE_64, MODE_EM, MODE_NOFPU, MODE_NOSSE,
-    MODE_PE, MODE_SIZE, MODE_VM, Insn, handler_t,
+    MODE_PE, MODE_SIZE, MODE_VM, Insn,
 )
 from emu_core_pyx.decode.registry cimport Registry
 from emu_core_pyx.decode.tables cimport (
-    BY_B, BY_LONG, BY_MOD, BY_PREFIX, BY_REG, BY_RM, BY_W, CLASS_FXSR, CLASS_NONE, CLASS_SSE, CLASS_X87, IM_AP, IM_ENTER, IM_JB,
-    IM_JZ, IM_NONE, IM_O, IM_ONE, IM_Q, IM_SB, IM_UB, IM_UW, IM_Z, NODE, OP_NM, OP_UD, RK_ACC, RK_NONE, RK_OPC, RK_OPC8, RK_PREG,
-    RK_PRM, RK_REG, RK_REG8, RK_RM, RK_RM8, RK_VREG, RK_VRM, SZ_D64, SZ_F64, SZ_FIXED, SZ_N, SZ_S, SZ_V, SZ_Y, SZ_Z, TAG_ANYMOD,
-    TAG_LOCK, TAG_PROT, TAG_SREG, TAG_SREG_DST, XK_CONST, XK_REG, XK_REGX, XK_RM, DecodeTables, Node, OpRow, compile_tables,
+    BY_LONG, BY_MOD, BY_PREFIX, BY_REG, BY_RM, BY_W, CLASS_NONE, CLASS_SSE, CLASS_X87, IM_AP, IM_ENTER, IM_JB,
+    IM_JZ, IM_NONE, IM_O, IM_ONE, IM_Q, IM_SB, IM_UB, IM_UW, IM_Z, NODE, OP_NM, OP_UD, RK_NONE, RK_OPC, RK_OPC8, RK_PREG,
+    RK_PRM, RK_REG, RK_REG8, RK_RM, RK_RM8, RK_VREG, RK_VRM, SZ_D64, SZ_FIXED, SZ_N, SZ_V, SZ_Y, SZ_Z, TAG_ANYMOD,
+    TAG_LOCK, TAG_PROT, TAG_SREG, TAG_SREG_DST, XK_CONST, XK_REG, XK_REGX, DecodeTables, Node, OpRow, compile_tables,
     ends_block,
 )
 
@@ -423,19 +423,3 @@ cdef class Decoder:
             "src": i.src, "base": i.base, "index": i.index, "scale": i.scale, "seg": i.seg, "osz": i.osz, "flags": i.flags,
             "x": i.x, "op": i.op, "off": i.off, "ends": bool(ends_block(&self.t, i.op)),
         }
-
-    def lengths(self, const u8[:, ::1] code, u32 mode, u64 feat=<u64>0xFFFFFFFFFFFFFFFF):
-        """(length or error, op) of each row of `code`: for bulk comparisons."""
-        cdef Insn i
-        cdef int n
-        cdef Py_ssize_t k
-        cdef CPU *c = <CPU *>calloc(1, sizeof(CPU))
-        if c == NULL:
-            raise MemoryError
-        c.feat = feat
-        out = []
-        for k in range(code.shape[0]):
-            n = decode_one(c, &self.t, &code[k, 0], <u32>code.shape[1], 0, mode, &i)
-            out.append((n, i.op if n > 0 else 0))
-        free(c)
-        return out

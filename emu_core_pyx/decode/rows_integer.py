@@ -366,7 +366,7 @@ F3:0FAE/3   wrgsbase    Ry          FSGSBASE o64
 0FB6        movzx8      Gv,Eb
 0FB7        movzx16     Gv,Ew
 F3:0FB8     popcnt      Gv,Ev       POPCNT
-0FB9        ud          Gv,Ev       end bare
+0FB9        ud          E           end bare
 0FBA/4      bt          Ev,Iu
 0FBA/5      bts         Ev,Iu       lock
 0FBA/6      btr         Ev,Iu       lock
@@ -389,7 +389,7 @@ NP:0FC7/7   rdseed      Rv          RDSEED
 66:0FC7/7   rdseed      Rv          RDSEED
 F3:0FC7/7   rdpid       Rn          RDPID
 0FC8+r      bswap       Zv
-0FFF        ud          Gv,Ev       end bare
+0FFF        ud          E           end bare
 NP:0F38F0   movbe       Gv,Mv       MOVBE
 66:0F38F0   movbe       Gv,Mv       MOVBE
 NP:0F38F1   movbe       Mv,Gv       MOVBE

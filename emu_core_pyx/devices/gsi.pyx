@@ -27,10 +27,10 @@ cdef class Gsi(Device):
     def __init__(self, str name="gsi"):
         self.name = name
         self.pic_lines = tuple([Line() for _ in range(16)])
-        self.apic_lines = tuple([Line() for _ in range(GSIS)])
+        self.apic_lines = tuple([Line() for _ in range(<u32>GSIS)])
         for k in range(16):
             self.pic[k] = <void *>self.pic_lines[k]
-        for k in range(GSIS):
+        for k in range(<u32>GSIS):
             self.apic[k] = <void *>self.apic_lines[k]
             self.gsi_of[k] = k
         self.n_pins = GSIS
@@ -40,13 +40,13 @@ cdef class Gsi(Device):
         for k in range(16):
             if k != 2 and pic is not None:
                 self.pic_lines[k].connect(pic, k)
-        for k in range(GSIS):
+        for k in range(<u32>GSIS):
             if k != 2 and ioapic is not None:
                 self.apic_lines[k].connect(ioapic, 2 if k == 0 else k)
 
     def share(self, u32 gsi):
         """A further input pin for interrupt `gsi`."""
-        if gsi >= GSIS or self.n_pins == PINS:
+        if gsi >= GSIS or self.n_pins == <u32>PINS:
             raise ValueError(f"no pin for interrupt {gsi}")
         self.gsi_of[self.n_pins] = gsi
         self.n_pins += 1
@@ -70,7 +70,7 @@ cdef class Gsi(Device):
         v.raw(b"level", &self.level[0], PINS)
         v.raw(b"high", &self.high[0], GSIS)
         if v.loading:
-            for k in range(GSIS):
+            for k in range(<u32>GSIS):
                 (<Line>self.apic[k]).level = 1 if self.high[k] else 0
                 if k < 16:
                     (<Line>self.pic[k]).level = 1 if self.high[k] else 0
@@ -78,4 +78,4 @@ cdef class Gsi(Device):
     @property
     def levels(self):
         """Level of interrupts 0-23."""
-        return [bool(self.high[k]) for k in range(GSIS)]
+        return [bool(self.high[k]) for k in range(<u32>GSIS)]

@@ -2,8 +2,8 @@
 
 DEVIATION: port 0xCF9, the reset control register of PIIX3, is decoded here because it lies inside CONFADD's
 ports; a byte access to it resets, a dword access to 0xCF8 is CONFADD.
-Not emulated: DRAM row and timing registers (stored), ECC, PAM's effect unless the board listens to
-`pam_changed`.
+PAM takes effect when the board sets `mem`; without it 0xC0000-0xFFFFF is what the board mapped (direct boots).
+Not emulated: DRAM row and timing registers (stored), ECC, SMRAM's effect (listen to `pam_changed`).
 Spec: Intel 440FX PCIset data sheet (order 290549); PCI 2.1, 3.7.4.1; 82371SB 2.5.8 (reset control).
 
 Region 0: 0xCF8, 8 ports.  Outputs: reset_out (pulse), pam_changed (pulse; read `pam_attr`, `smram`).
@@ -12,6 +12,7 @@ from emu_core_pyx.types cimport u8, u32
 from emu_core_pyx.bus.device cimport Line
 from emu_core_pyx.bus.pci cimport PCI_COMMAND, PciBus, PciDevice
 from emu_core_pyx.bus.visitor cimport Visitor
+from emu_core_pyx.mmu.physmem cimport PhysMem
 
 cdef enum:
     PAM0 = 0x59
@@ -27,6 +28,7 @@ cdef class I440fx(PciDevice):
     cdef readonly PciBus bus
     cdef u32 confadd
     cdef u8 rc
+    cdef public PhysMem mem
     cdef readonly Line reset_out
     cdef readonly Line pam_changed
 
@@ -56,7 +58,7 @@ cdef class I440fx(PciDevice):
         PciDevice.reset(self)
         self.confadd = 0
         self.rc = 0
-        self.pam_changed.pulse()
+        self.apply_pam()
 
     cdef u32 io_read(self, u32 region, u32 off, u32 size) noexcept nogil:
         if region or off + size > 8:
@@ -89,7 +91,22 @@ cdef class I440fx(PciDevice):
 
     cdef void config_changed(self, u32 off, u32 size) noexcept nogil:
         if off < SMRAM + 1 and off + size > PAM0:
-            self.pam_changed.pulse()
+            self.apply_pam()
+
+    cdef u32 attr(self, u32 n) noexcept nogil:
+        """Segment 0 is 0xF0000-0xFFFFF, 1-12 are 16 KiB each from 0xC0000: bit 0 read, bit 1 write to DRAM."""
+        if n == 0:
+            return self.config[PAM0] >> 4 & 3
+        return self.config[PAM0 + ((n + 1) >> 1)] >> (0 if n & 1 else 4) & 3
+
+    cdef void apply_pam(self) noexcept nogil:
+        cdef u32 n, a
+        if self.mem is not None:
+            for n in range(13):
+                a = self.attr(n)
+                self.mem.shadow_ram(0xF0000 if n == 0 else 0xC0000 + (n - 1) * 0x4000, 0x10000 if n == 0 else 0x4000,
+                                    a & 1, a >> 1)
+        self.pam_changed.pulse()
 
     cdef void state(self, Visitor v):
         self.state_pci(v)
@@ -97,15 +114,17 @@ cdef class I440fx(PciDevice):
         v.u8(b"rc", &self.rc)
         self.bus.state(v)
         if v.loading:
-            self.pam_changed.pulse()
+            self.apply_pam()
 
     @property
     def pam_attr(self):
-        """13 values of 0xF0000-FFFFF, then 0xC0000-EFFFF in steps of 16 KiB: bit 0 read, bit 1 write to DRAM."""
-        res = [self.config[PAM0] >> 4 & 3]
-        for k in range(1, 7):
-            res += [self.config[PAM0 + k] & 3, self.config[PAM0 + k] >> 4 & 3]
-        return res
+        """13 values, 0xF0000-0xFFFFF first, then 0xC0000-0xEFFFF by 16 KiB: bit 0 read, bit 1 write to DRAM."""
+        return [self.attr(n) for n in range(13)]
+
+    def set_pam(self, u32 attr):
+        """All segments alike (3: the whole area is RAM), as firmware leaves it."""
+        for n in range(13):
+            self.config_write(PAM0 if n == 0 else PAM0 + ((n + 1) >> 1), 1, (attr & 3) * 0x11)
 
     @property
     def smram(self):

@@ -194,7 +194,8 @@ cdef int add_sized(Registry r, str name, uint_t t, op_t o) except -1:
     cdef u32 n = sizeof(uint_t)
     r.add(name + "_rr", n, <handler_t>alu_rr[uint_t, op_t], <handler_t>alu_rr[uint_t, op_t])
     r.add(name + "_ri", n, <handler_t>alu_ri[uint_t, op_t], <handler_t>alu_ri[uint_t, op_t])
-    r.add(name + "_rm", n, <handler_t>alu_rm[uint_t, fast_t, op_t], <handler_t>alu_rm[uint_t, slow_t, op_t])
+    if name != "test":
+        r.add(name + "_rm", n, <handler_t>alu_rm[uint_t, fast_t, op_t], <handler_t>alu_rm[uint_t, slow_t, op_t])
     r.add(name + "_mr", n, <handler_t>alu_mr[uint_t, fast_t, op_t], <handler_t>alu_mr[uint_t, slow_t, op_t])
     r.add(name + "_mi", n, <handler_t>alu_mi[uint_t, fast_t, op_t], <handler_t>alu_mi[uint_t, slow_t, op_t])
     return 0

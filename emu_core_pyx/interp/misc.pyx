@@ -76,7 +76,7 @@ cdef int register(Registry r) except -1:
     cdef u32 n
     one(r, "nop", 0, <handler_t>nop)
     one(r, "pause", 0, <handler_t>nop)
-    for n in (0, 1, 2, 4, 8):
+    for n in (2, 4, 8):
         one(r, "nop_m", n, <handler_t>nop)
         one(r, "nop_r", n, <handler_t>nop)
     one(r, "clc", 0, <handler_t>clc)

@@ -10,8 +10,12 @@ from emu_core_pyx.block.insn cimport Insn, handler_t
 from emu_core_pyx.interp.cond cimport (
     a_t, ae_t, b_t, be_t, cc_t, cond, g_t, ge_t, l_t, le_t, no_t, np_t, ns_t, nz_t, o_t, p_t, s_t, z_t)
 from emu_core_pyx.interp.dispatch cimport fault, finish, miss, next_insn
-from emu_core_pyx.mmu.access cimport ea, put, rd, rd_at, reg, rmw, rmw_at, wr
+from emu_core_pyx.mmu.access cimport ea, put, rd, rd_at, reg, rmw, rmw_at, wr, wr_at
 from emu_core_pyx.decode.registry cimport Registry
+
+cdef extern from *:
+    u32 bswap32 "__builtin_bswap32"(u32 x) noexcept nogil
+    u64 bswap64 "__builtin_bswap64"(u64 x) noexcept nogil
 
 
 cdef Insn *mov_rr(CPU *c, Insn *i, uint_t t) noexcept nogil:
@@ -50,6 +54,52 @@ cdef Insn *mov_mi(CPU *c, Insn *i, uint_t t, acc_t a) noexcept nogil:
     if p == NULL:
         return miss(c, i)
     p[0] = <uint_t>i.imm
+    return finish(c, i, a)
+
+
+# moffs64, MOVBE
+cdef inline u64 moffs(Insn *i) noexcept nogil:
+    return (<u64><u32>i.disp | <u64><u32>i.imm << 32) & i.amask
+
+
+cdef Insn *movabs_rm(CPU *c, Insn *i, uint_t t, acc_t a) noexcept nogil:
+    cdef uint_t *p = <uint_t *>rd_at(c, i.seg, moffs(i), sizeof(uint_t), a)
+    if p == NULL:
+        return miss(c, i)
+    put(c, i.dst, p[0])
+    return finish(c, i, a)
+
+
+cdef Insn *movabs_mr(CPU *c, Insn *i, uint_t t, acc_t a) noexcept nogil:
+    cdef uint_t *p = <uint_t *>wr_at(c, i.seg, moffs(i), sizeof(uint_t), a)
+    if p == NULL:
+        return miss(c, i)
+    p[0] = reg(c, i.src, t)[0]
+    return finish(c, i, a)
+
+
+cdef inline uint_t swapped(uint_t x) noexcept nogil:
+    if uint_t is u64:
+        return bswap64(x)
+    elif uint_t is u32:
+        return bswap32(x)
+    else:
+        return <uint_t>(x >> 8 | x << 8)
+
+
+cdef Insn *movbe_rm(CPU *c, Insn *i, uint_t t, acc_t a) noexcept nogil:
+    cdef uint_t *p = rd(c, i, t, a)
+    if p == NULL:
+        return miss(c, i)
+    put(c, i.dst, swapped(p[0]))
+    return finish(c, i, a)
+
+
+cdef Insn *movbe_mr(CPU *c, Insn *i, uint_t t, acc_t a) noexcept nogil:
+    cdef uint_t *p = wr(c, i, t, a)
+    if p == NULL:
+        return miss(c, i)
+    p[0] = swapped(reg(c, i.src, t)[0])
     return finish(c, i, a)
 
 
@@ -257,18 +307,11 @@ cdef Insn *xlat(CPU *c, Insn *i, acc_t a) noexcept nogil:
     return finish(c, i, a)
 
 
-cdef extern from *:
-    u32 bswap32 "__builtin_bswap32"(u32 x) noexcept nogil
-    u64 bswap64 "__builtin_bswap64"(u64 x) noexcept nogil
-
-
 cdef Insn *bswap_r(CPU *c, Insn *i, uint_t t) noexcept nogil:
-    if uint_t is u64:
-        put(c, i.dst, bswap64(reg(c, i.dst, t)[0]))
-    elif uint_t is u32:
-        put(c, i.dst, bswap32(reg(c, i.dst, t)[0]))
+    if uint_t is u16:
+        put(c, i.dst, <u16>0)       # undefined; hardware clears it
     else:
-        put(c, i.dst, <uint_t>0)    # undefined; hardware clears it
+        put(c, i.dst, swapped(reg(c, i.dst, t)[0]))
     return next_insn(c, i)
 
 
@@ -316,6 +359,8 @@ cdef int add_sized(Registry r, uint_t t) except -1:
     one(r, "xadd_rr", n, <handler_t>xadd_rr[uint_t])
     one(r, "cmpxchg_rr", n, <handler_t>cmpxchg_rr[uint_t])
     r.add("mov_rm", n, <handler_t>mov_rm[uint_t, fast_t], <handler_t>mov_rm[uint_t, slow_t])
+    r.add("movabs_rm", n, <handler_t>movabs_rm[uint_t, fast_t], <handler_t>movabs_rm[uint_t, slow_t])
+    r.add("movabs_mr", n, <handler_t>movabs_mr[uint_t, fast_t], <handler_t>movabs_mr[uint_t, slow_t])
     r.add("mov_mr", n, <handler_t>mov_mr[uint_t, fast_t], <handler_t>mov_mr[uint_t, slow_t])
     r.add("mov_mi", n, <handler_t>mov_mi[uint_t, fast_t], <handler_t>mov_mi[uint_t, slow_t])
     r.add("xchg_mr", n, <handler_t>xchg_mr[uint_t, fast_t], <handler_t>xchg_mr[uint_t, slow_t])
@@ -327,6 +372,8 @@ cdef int add_sized(Registry r, uint_t t) except -1:
 cdef int add_wide(Registry r, uint_t t) except -1:
     """Forms of 16 bits and more."""
     cdef u32 n = sizeof(uint_t)
+    r.add("movbe_rm", n, <handler_t>movbe_rm[uint_t, fast_t], <handler_t>movbe_rm[uint_t, slow_t])
+    r.add("movbe_mr", n, <handler_t>movbe_mr[uint_t, fast_t], <handler_t>movbe_mr[uint_t, slow_t])
     one(r, "lea_rm", n, <handler_t>lea_rm[uint_t])
     one(r, "bswap_r", n, <handler_t>bswap_r[uint_t])
     one(r, "cbw", n, <handler_t>cbw[uint_t])

@@ -6,7 +6,7 @@ UNDEFINED.md.  A memory operand is opened for writing whatever the count.
 from emu_core_pyx.types cimport acc_t, fast_t, i64, slow_t, u8, u16, u32, u64, uint_t
 from emu_core_pyx.cpu.state cimport CPU
 from emu_core_pyx.cpu.bits cimport RCX
-from emu_core_pyx.cpu.flags cimport get_cf, set_cf_of, sext
+from emu_core_pyx.cpu.flags cimport get_cf, get_of, set_cf_of, sext
 from emu_core_pyx.block.insn cimport Insn, handler_t
 from emu_core_pyx.interp.dispatch cimport finish, miss, next_insn
 from emu_core_pyx.mmu.access cimport put, reg, rmw
@@ -134,10 +134,16 @@ cdef inline uint_t shift(CPU *c, uint_t x, u32 n, op_t o) noexcept nogil:
 
 
 cdef Insn *shift_ri(CPU *c, Insn *i, uint_t t, op_t o) noexcept nogil:
-    cdef u32 n = count(<u32>i.imm, t)
+    cdef u32 n = count(<u32>i.imm, t), of
     cdef uint_t x = reg(c, i.dst, t)[0]
     if n:
-        x = shift(c, x, n, o)
+        if op_t is rol_t or op_t is ror_t:
+            of = get_of(c)
+            x = shift(c, x, n, o)
+            if n != 1:      # this form alone keeps OF
+                set_cf_of(c, get_cf(c), of)
+        else:
+            x = shift(c, x, n, o)
     put(c, i.dst, x)
     return next_insn(c, i)
 

@@ -14,11 +14,11 @@ flags before they commit; those flags are clear before every instruction then, a
 
 Handlers whose fast twin cannot go on (TLB miss, misaligned, #MF pending, exceptions unmasked) end in `miss`.
 """
-from emu_core_pyx.types cimport acc_t, fast_t, i32, i64, slow_t, u8, u16, u32, u64
-from emu_core_pyx.cpu.state cimport CPU, F80
-from emu_core_pyx.cpu.bits cimport CR0_NE, CR4_OSXMMEXCPT, EXC_GP, EXC_MF, EXC_UD, EXC_XM
+from emu_core_pyx.types cimport acc_t, fast_t, slow_t, u8, u32, u64
+from emu_core_pyx.cpu.state cimport CPU
+from emu_core_pyx.cpu.bits cimport CR0_NE, EXC_GP, EXC_MF
 from emu_core_pyx.block.insn cimport Insn
-from emu_core_pyx.interp.dispatch cimport miss, raise_exc, unlikely
+from emu_core_pyx.interp.dispatch cimport raise_exc, unlikely
 from emu_core_pyx.mmu.access cimport ea, rd_at, wr_at
 
 cdef extern from * nogil:
@@ -33,19 +33,6 @@ cdef extern from * nogil:
     static inline void simd_store16(void *p, __m128i v) { _mm_storeu_si128((__m128i *)p, v); }
     static inline __m128i simd_low(unsigned long long q) { return _mm_cvtsi64_si128((long long)q); }
     static inline __m128i simd_ones(void) { return _mm_set1_epi32(-1); }
-    /* is an element denormal? */
-    static inline int simd_tiny_ps(__m128i v)
-    {
-        __m128i m = _mm_and_si128(v, _mm_set1_epi32(0x7FFFFFFF));
-        return _mm_movemask_epi8(_mm_and_si128(_mm_cmpgt_epi32(m, _mm_setzero_si128()),
-                                               _mm_cmplt_epi32(m, _mm_set1_epi32(0x00800000))));
-    }
-    static inline int simd_tiny_pd(__m128i v)
-    {
-        unsigned long long q[2];
-        _mm_storeu_si128((__m128i *)q, v);
-        return (q[0] << 1) - 1 < 0x001FFFFFFFFFFFFFull || (q[1] << 1) - 1 < 0x001FFFFFFFFFFFFFull;
-    }
     static inline __m128i simd_merge_low(__m128i a, __m128i b)
     { return _mm_castpd_si128(_mm_move_sd(_mm_castsi128_pd(a), _mm_castsi128_pd(b))); }
     static inline __m128i simd_merge4(__m128i a, __m128i b)
@@ -63,8 +50,6 @@ cdef extern from * nogil:
     V merge_low "simd_merge_low"(V a, V b)      # a with b's low quadword
     V merge4 "simd_merge4"(V a, V b)            # a with b's low doubleword
     V ones "simd_ones"()
-    u32 tiny_ps "simd_tiny_ps"(V v)             # not 0: an element is denormal
-    u32 tiny_pd "simd_tiny_pd"(V v)
     u32 _mm_getcsr()
     void _mm_setcsr(u32 v)
 
@@ -114,25 +99,6 @@ cdef inline void mxcsr_load(CPU *c, u32 v) noexcept nogil:
     """LDMXCSR and FXRSTOR; the caller has checked the reserved bits."""
     c.s.fpu.mxcsr = v
     simd_enter(c)
-
-
-cdef inline bint simd_trap(CPU *c, u32 tiny) noexcept nogil:
-    """After an operation with exceptions unmasked: 1 if one was raised (noted in c.exc; the result must not be stored).
-
-    `tiny`: a result is denormal, which unmasked underflow reports even when it is exact.
-    """
-    cdef u32 f = _mm_getcsr() & MXCSR_FLAGS
-    cdef u32 unmasked = c.simd_unmasked
-    simd_enter(c)
-    if f & unmasked & MXCSR_PRE:
-        f &= MXCSR_PRE
-    elif tiny and unmasked & MXCSR_UE:
-        f |= MXCSR_UE
-    c.s.fpu.mxcsr |= f
-    if not f & unmasked:
-        return 0
-    raise_exc(c, EXC_XM if c.s.cr4 & CR4_OSXMMEXCPT else EXC_UD, 0)
-    return 1
 
 
 cdef inline u8 *xmm(CPU *c, u8 n) noexcept nogil:

@@ -9,9 +9,10 @@ from emu_core_pyx.block.insn cimport Insn, handler_t
 from emu_core_pyx.decode.registry cimport Registry
 from emu_core_pyx.interp.dispatch cimport finish, miss, next_insn, unlikely
 from emu_core_pyx.interp.simd cimport (
-    V, load4, load8, load16, low, lowq, merge_low, mmx_blocked, mmx_get, mmx_put, mmx_touch, rd16, rdn, simd_trap,
-    store16, tiny_ps, xmm,
+    V, load4, load8, load16, low, lowq, merge_low, mmx_blocked, mmx_get, mmx_put, mmx_touch, ones, rd16, rdn,
+    store16, xmm,
 )
+from emu_core_pyx.interp.simd_trap cimport NARROW, NEVER, SCALAR, SINGLE, lane_t, simd_trap
 from emu_core_pyx.mmu.access cimport put, reg
 
 cdef extern from * nogil:
@@ -190,30 +191,36 @@ cdef inline V vector_op(V a, V b, vector_t *o) noexcept nogil:
         return simd_cvtsd2ss(a, b)
 
 
-cdef inline bint trap(CPU *c, V r, vector_t *o) noexcept nogil:
+cdef bint vector_trap(CPU *c, V y, vector_t *o) noexcept nogil:
+    """Slow twins, before the commit."""
+    cdef u32 how = NEVER
     if vector_t is cvtpd2ps:
-        return simd_trap(c, tiny_ps(r))
+        how = NARROW | SINGLE
     elif vector_t is cvtsd2ss:
-        return simd_trap(c, tiny_ps(low(<u32>lowq(r))))
-    else:
-        return simd_trap(c, 0)
+        how = NARROW | SINGLE | SCALAR
+    return simd_trap(c, low(0), y, y, <lane_t>vector_op[vector_t], how)
+
+
+cdef bint integer_trap(CPU *c) noexcept nogil:
+    return simd_trap(c, ones(), ones(), ones(), NULL, NEVER)
 
 
 cdef Insn *cvt_xx(CPU *c, Insn *i, vector_t *o, acc_t a) noexcept nogil:
-    cdef V r
+    cdef V y, r
     if acc_t is fast_t:
         if unlikely(c.simd_unmasked):
             return miss(c, i)
-    r = vector_op(load16(xmm(c, i.dst)), load16(xmm(c, i.src)), o)
+    y = load16(xmm(c, i.src))
+    r = vector_op(load16(xmm(c, i.dst)), y, o)
     if acc_t is slow_t:
-        if c.simd_unmasked and trap(c, r, o):
+        if c.simd_unmasked and vector_trap(c, y, o):
             return miss(c, i)
     store16(xmm(c, i.dst), r)
     return next_insn(c, i)
 
 
 cdef Insn *cvt_xm(CPU *c, Insn *i, vector_t *o, acc_t a) noexcept nogil:
-    cdef V r
+    cdef V y, r
     cdef u8 *p
     if acc_t is fast_t:
         if unlikely(c.simd_unmasked):
@@ -221,9 +228,10 @@ cdef Insn *cvt_xm(CPU *c, Insn *i, vector_t *o, acc_t a) noexcept nogil:
     p = source(c, i, o, a)
     if p == NULL:
         return miss(c, i)
-    r = vector_op(load16(xmm(c, i.dst)), load(p, o), o)
+    y = load(p, o)
+    r = vector_op(load16(xmm(c, i.dst)), y, o)
     if acc_t is slow_t:
-        if c.simd_unmasked and trap(c, r, o):
+        if c.simd_unmasked and vector_trap(c, y, o):
             return miss(c, i)
     store16(xmm(c, i.dst), r)
     return finish(c, i, a)
@@ -251,7 +259,7 @@ cdef Insn *from_int_xr(CPU *c, Insn *i, from_int_t *o, int_t t, acc_t a) noexcep
             return miss(c, i)
     r = from_int(load16(xmm(c, i.dst)), reg(c, i.src, t)[0], o)
     if acc_t is slow_t:
-        if c.simd_unmasked and simd_trap(c, 0):
+        if c.simd_unmasked and integer_trap(c):
             return miss(c, i)
     store16(xmm(c, i.dst), r)
     return next_insn(c, i)
@@ -268,7 +276,7 @@ cdef Insn *from_int_xm(CPU *c, Insn *i, from_int_t *o, int_t t, acc_t a) noexcep
         return miss(c, i)
     r = from_int(load16(xmm(c, i.dst)), (<int_t *>p)[0], o)
     if acc_t is slow_t:
-        if c.simd_unmasked and simd_trap(c, 0):
+        if c.simd_unmasked and integer_trap(c):
             return miss(c, i)
     store16(xmm(c, i.dst), r)
     return finish(c, i, a)
@@ -304,7 +312,7 @@ cdef Insn *to_int_rx(CPU *c, Insn *i, to_int_t *o, int_t t, acc_t a) noexcept no
             return miss(c, i)
     r = to_int(load16(xmm(c, i.src)), <int_t>0, o)
     if acc_t is slow_t:
-        if c.simd_unmasked and simd_trap(c, 0):
+        if c.simd_unmasked and integer_trap(c):
             return miss(c, i)
     put(c, i.dst, r)
     return next_insn(c, i)
@@ -321,7 +329,7 @@ cdef Insn *to_int_rm(CPU *c, Insn *i, to_int_t *o, int_t t, acc_t a) noexcept no
         return miss(c, i)
     r = to_int(load(p, o), <int_t>0, o)
     if acc_t is slow_t:
-        if c.simd_unmasked and simd_trap(c, 0):
+        if c.simd_unmasked and integer_trap(c):
             return miss(c, i)
     put(c, i.dst, r)
     return finish(c, i, a)
@@ -344,10 +352,10 @@ cdef Insn *from_mmx_xp(CPU *c, Insn *i, from_mmx_t *o, acc_t a) noexcept nogil:
     if mmx_blocked(c, a):
         return miss(c, i)
     r = from_mmx(load16(xmm(c, i.dst)), mmx_get(c, i.src), o)
+    mmx_touch(c)        # hardware enters MMX state before it raises #XM
     if acc_t is slow_t:
-        if c.simd_unmasked and simd_trap(c, 0):
+        if c.simd_unmasked and integer_trap(c):
             return miss(c, i)
-    mmx_touch(c)
     store16(xmm(c, i.dst), r)
     return next_insn(c, i)
 
@@ -364,7 +372,7 @@ cdef Insn *from_mmx_xm(CPU *c, Insn *i, from_mmx_t *o, acc_t a) noexcept nogil:
         return miss(c, i)
     r = from_mmx(load16(xmm(c, i.dst)), (<u64 *>p)[0], o)
     if acc_t is slow_t:
-        if c.simd_unmasked and simd_trap(c, 0):
+        if c.simd_unmasked and integer_trap(c):
             return miss(c, i)
     store16(xmm(c, i.dst), r)
     return finish(c, i, a)
@@ -389,8 +397,9 @@ cdef Insn *to_mmx_px(CPU *c, Insn *i, to_mmx_t *o, acc_t a) noexcept nogil:
     if mmx_blocked(c, a):
         return miss(c, i)
     r = to_mmx(load16(xmm(c, i.src)), o)
+    mmx_touch(c)
     if acc_t is slow_t:
-        if c.simd_unmasked and simd_trap(c, 0):
+        if c.simd_unmasked and integer_trap(c):
             return miss(c, i)
     mmx_put(c, i.dst, r)
     return next_insn(c, i)
@@ -408,8 +417,9 @@ cdef Insn *to_mmx_pm(CPU *c, Insn *i, to_mmx_t *o, acc_t a) noexcept nogil:
     if p == NULL:
         return miss(c, i)
     r = to_mmx(load(p, o), o)
+    mmx_touch(c)
     if acc_t is slow_t:
-        if c.simd_unmasked and simd_trap(c, 0):
+        if c.simd_unmasked and integer_trap(c):
             return miss(c, i)
     mmx_put(c, i.dst, r)
     return finish(c, i, a)

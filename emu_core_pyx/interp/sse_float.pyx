@@ -2,9 +2,7 @@
 
 The host executes the guest's operation under the guest's MXCSR (see simd.pxd).  RCPPS and RSQRTPS, which differ between
 processors, are ours: the reciprocal (root) of the middle of an interval of 2^-11 (2^-10), rounded to 12 bits, as Intel's
-hardware has had it since Nehalem.
-
-DEVIATION: with overflow or underflow unmasked, PE accompanies OE or UE when the masked response would have been inexact.
+hardware has had it for long.
 """
 from emu_core_pyx.types cimport acc_t, fast_t, slow_t, u8, u16, u32, u64
 from emu_core_pyx.cpu.state cimport CPU
@@ -13,8 +11,9 @@ from emu_core_pyx.block.insn cimport Insn, handler_t
 from emu_core_pyx.decode.registry cimport Registry
 from emu_core_pyx.interp.dispatch cimport finish, miss, next_insn, unlikely
 from emu_core_pyx.interp.simd cimport (
-    V, load4, load8, load16, low, lowq, ones, rd16, rdn, simd_trap, store16, tiny_pd, tiny_ps, xmm,
+    V, load4, load8, load16, low, ones, rd16, rdn, store16, xmm,
 )
+from emu_core_pyx.interp.simd_trap cimport ADD, DIV, MUL, NEVER, SCALAR, SINGLE, SUB, lane_t, simd_trap
 
 cdef extern from * nogil:
     """
@@ -241,6 +240,30 @@ ctypedef fused arith_t:
     sqrtss
     sqrtsd
 
+ctypedef fused add_t:
+    addps
+    addpd
+    addss
+    addsd
+
+ctypedef fused sub_t:
+    subps
+    subpd
+    subss
+    subsd
+
+ctypedef fused mul_t:
+    mulps
+    mulpd
+    mulss
+    mulsd
+
+ctypedef fused div_t:
+    divps
+    divpd
+    divss
+    divsd
+
 ctypedef fused cmp_t:
     cmpps
     cmppd
@@ -286,18 +309,6 @@ cdef inline V load(u8 *p, float_t *o) noexcept nogil:
         return load8(p)
     else:
         return load16(p)
-
-
-cdef inline bint trap(CPU *c, V r, float_t *o) noexcept nogil:
-    """Slow twins, before the commit."""
-    if float_t in ps_t:
-        return simd_trap(c, tiny_ps(r))
-    elif float_t in pd_t:
-        return simd_trap(c, tiny_pd(r))
-    elif float_t in ss_t:
-        return simd_trap(c, tiny_ps(low(<u32>lowq(r))))
-    else:
-        return simd_trap(c, tiny_pd(low(lowq(r))))
 
 
 cdef inline V arith_op(V a, V b, arith_t *o) noexcept nogil:
@@ -357,6 +368,30 @@ cdef inline V arith_op(V a, V b, arith_t *o) noexcept nogil:
         return simd_sqrtss(a, b)
     elif arith_t is sqrtsd:
         return simd_sqrtsd(a, b)
+
+
+cdef bint arith_trap(CPU *c, V x, V y, V r, arith_t *o) noexcept nogil:
+    """Slow twins, before the commit."""
+    cdef u32 how = NEVER, width = 0
+    if arith_t in add_t:
+        how = ADD
+    elif arith_t in sub_t:
+        how = SUB
+    elif arith_t in mul_t:
+        how = MUL
+    elif arith_t in div_t:
+        how = DIV
+    if arith_t in ps_t:
+        width = SINGLE
+    elif arith_t in ss_t:
+        width = SINGLE | SCALAR
+    elif arith_t in sd_t:
+        width = SCALAR
+    return simd_trap(c, x, y, r, <lane_t>arith_op[arith_t], how | width if how != NEVER else NEVER)
+
+
+cdef bint compare_trap(CPU *c) noexcept nogil:
+    return simd_trap(c, ones(), ones(), ones(), NULL, NEVER)
 
 
 cdef inline V cmp_op(V a, V b, u32 predicate, cmp_t *o) noexcept nogil:
@@ -422,20 +457,22 @@ cdef inline u32 comi_op(V a, V b, comi_t *o) noexcept nogil:
 # ---- arithmetic ----
 
 cdef Insn *arith_xx(CPU *c, Insn *i, arith_t *o, acc_t a) noexcept nogil:
-    cdef V r
+    cdef V x, y, r
     if acc_t is fast_t:
         if unlikely(c.simd_unmasked):
             return miss(c, i)
-    r = arith_op(load16(xmm(c, i.dst)), load16(xmm(c, i.src)), o)
+    x = load16(xmm(c, i.dst))
+    y = load16(xmm(c, i.src))
+    r = arith_op(x, y, o)
     if acc_t is slow_t:
-        if c.simd_unmasked and trap(c, r, o):
+        if c.simd_unmasked and arith_trap(c, x, y, r, o):
             return miss(c, i)
     store16(xmm(c, i.dst), r)
     return next_insn(c, i)
 
 
 cdef Insn *arith_xm(CPU *c, Insn *i, arith_t *o, acc_t a) noexcept nogil:
-    cdef V r
+    cdef V x, y, r
     cdef u8 *p
     if acc_t is fast_t:
         if unlikely(c.simd_unmasked):
@@ -443,9 +480,11 @@ cdef Insn *arith_xm(CPU *c, Insn *i, arith_t *o, acc_t a) noexcept nogil:
     p = source(c, i, o, a)
     if p == NULL:
         return miss(c, i)
-    r = arith_op(load16(xmm(c, i.dst)), load(p, o), o)
+    x = load16(xmm(c, i.dst))
+    y = load(p, o)
+    r = arith_op(x, y, o)
     if acc_t is slow_t:
-        if c.simd_unmasked and trap(c, r, o):
+        if c.simd_unmasked and arith_trap(c, x, y, r, o):
             return miss(c, i)
     store16(xmm(c, i.dst), r)
     return finish(c, i, a)
@@ -460,7 +499,7 @@ cdef Insn *cmp_xxi(CPU *c, Insn *i, cmp_t *o, acc_t a) noexcept nogil:
             return miss(c, i)
     r = cmp_op(load16(xmm(c, i.dst)), load16(xmm(c, i.src)), <u32>i.imm, o)
     if acc_t is slow_t:
-        if c.simd_unmasked and simd_trap(c, 0):
+        if c.simd_unmasked and compare_trap(c):
             return miss(c, i)
     store16(xmm(c, i.dst), r)
     return next_insn(c, i)
@@ -477,7 +516,7 @@ cdef Insn *cmp_xmi(CPU *c, Insn *i, cmp_t *o, acc_t a) noexcept nogil:
         return miss(c, i)
     r = cmp_op(load16(xmm(c, i.dst)), load(p, o), <u32>i.imm, o)
     if acc_t is slow_t:
-        if c.simd_unmasked and simd_trap(c, 0):
+        if c.simd_unmasked and compare_trap(c):
             return miss(c, i)
     store16(xmm(c, i.dst), r)
     return finish(c, i, a)
@@ -492,7 +531,7 @@ cdef Insn *comi_xx(CPU *c, Insn *i, comi_t *o, acc_t a) noexcept nogil:
             return miss(c, i)
     f = comi_op(load16(xmm(c, i.dst)), load16(xmm(c, i.src)), o)
     if acc_t is slow_t:
-        if c.simd_unmasked and simd_trap(c, 0):
+        if c.simd_unmasked and compare_trap(c):
             return miss(c, i)
     set_arith(c, f)
     return next_insn(c, i)
@@ -509,7 +548,7 @@ cdef Insn *comi_xm(CPU *c, Insn *i, comi_t *o, acc_t a) noexcept nogil:
         return miss(c, i)
     f = comi_op(load16(xmm(c, i.dst)), load(p, o), o)
     if acc_t is slow_t:
-        if c.simd_unmasked and simd_trap(c, 0):
+        if c.simd_unmasked and compare_trap(c):
             return miss(c, i)
     set_arith(c, f)
     return finish(c, i, a)

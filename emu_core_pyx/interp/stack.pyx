@@ -1,8 +1,8 @@
 """Stack instructions: PUSH POP (registers, memory, immediates), PUSHA POPA, PUSHF POPF, ENTER LEAVE (SDM 2).
 
 Pushes and pops of segment registers are in far.pyx.  Handlers that need more than one read and one write at a time
-have a fast form for a block of memory inside one page and a slow one that goes element by element, all probes
-before the first write.
+have a fast form for a block of memory inside one page and a slow one that goes element by element; what such an
+instruction wrote below the stack before it faults stays written, as on hardware, and is written again.
 """
 from emu_core_pyx.types cimport acc_t, fast_t, i64, slow_t, u8, u16, u32, u64, uint_t
 from emu_core_pyx.cpu.state cimport CPU
@@ -100,10 +100,8 @@ cdef Insn *pop_m(CPU *c, Insn *i, uint_t t, acc_t a) noexcept nogil:
 cdef bint pusha_slow(CPU *c, uint_t t) noexcept nogil:
     cdef u32 k
     for k in range(8):
-        if not mem_probe_write(c, SS, stack_at(c, -<i64>sizeof(uint_t) * <i64>(k + 1)), sizeof(uint_t)):
+        if not mem_write(c, SS, stack_at(c, -<i64>sizeof(uint_t) * <i64>(k + 1)), &c.s.gpr[RAX + k], sizeof(uint_t)):
             return 0
-    for k in range(8):
-        mem_write(c, SS, stack_at(c, -<i64>sizeof(uint_t) * <i64>(k + 1)), &c.s.gpr[RAX + k], sizeof(uint_t))
     set_sp(c, stack_at(c, -8 * <i64>sizeof(uint_t)))
     return 1
 
@@ -133,7 +131,7 @@ cdef bint popa_slow(CPU *c, uint_t t) noexcept nogil:
     cdef uint_t v[8]
     cdef u32 k
     for k in range(8):
-        if k != RSP and not mem_read(c, SS, stack_at(c, <i64>sizeof(uint_t) * (7 - k)), &v[k], sizeof(uint_t)):
+        if not mem_read(c, SS, stack_at(c, <i64>(sizeof(uint_t) * k)), &v[7 - k], sizeof(uint_t)):
             return 0
     set_sp(c, stack_at(c, 8 * sizeof(uint_t)))
     for k in range(8):
@@ -248,24 +246,20 @@ cdef bint enter_slow(CPU *c, Insn *i, uint_t t) noexcept nogil:
     """All of ENTER; 0: fault noted, registers unchanged."""
     cdef i64 n = sizeof(uint_t)
     cdef u32 level = <u32>i.disp & 31, k
-    cdef u64 frame = stack_at(c, -n), bp = c.s.gpr[RBP], last
-    cdef u64 v
+    cdef u64 frame = stack_at(c, -n), bp = c.s.gpr[RBP], last, v = 0
     last = stack_at(c, -n * (1 + <i64>level) - <i64><u16>i.imm)
-    for k in range(level + 1):
-        if not mem_probe_write(c, SS, stack_at(c, -n * <i64>(k + 1)), <u32>n):
-            return 0
-    if not mem_probe_write(c, SS, last, <u32>n):
+    if not mem_write(c, SS, frame, &c.s.gpr[RBP], <u32>n):
         return 0
     for k in range(1, level):
         if not mem_read(c, SS, (bp - <u64>(n * k)) & c.s.ss_mask, &v, <u32>n):
             return 0
-    mem_write(c, SS, frame, &c.s.gpr[RBP], <u32>n)
-    for k in range(1, level):
-        mem_read(c, SS, (bp - <u64>(n * k)) & c.s.ss_mask, &v, <u32>n)
-        mem_write(c, SS, stack_at(c, -n * <i64>(k + 1)), &v, <u32>n)
+        if not mem_write(c, SS, stack_at(c, -n * <i64>(k + 1)), &v, <u32>n):
+            return 0
     v = c.s.gpr[RSP] & ~c.s.ss_mask | frame
-    if level:
-        mem_write(c, SS, stack_at(c, -n * <i64>(level + 1)), &v, <u32>n)
+    if level and not mem_write(c, SS, stack_at(c, -n * <i64>(level + 1)), &v, <u32>n):
+        return 0
+    if not mem_probe_write(c, SS, last, <u32>n):
+        return 0
     put(c, RBP * 8, <uint_t>v)
     set_sp(c, last)
     return 1

@@ -350,7 +350,7 @@ cdef Insn *fxtract(CPU *c, Insn *i) noexcept nogil:
 
 
 cdef Insn *f2xm1(CPU *c, Insn *i) noexcept nogil:
-    return fpu_math(c, i, U_2XM1)
+    return fpu_math(c, i, U_F2XM1)
 
 
 cdef Insn *fyl2x(CPU *c, Insn *i) noexcept nogil:

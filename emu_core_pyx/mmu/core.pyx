@@ -29,6 +29,7 @@ from emu_core_pyx.mmu.physmem cimport (
 from emu_core_pyx.mmu.shadow cimport (
     shadow_drop_all, shadow_edit, shadow_free, shadow_lookup, shadow_mark_fetched, shadow_new, shadow_switch,
 )
+from emu_core_pyx.mmu.tlb cimport MODE_SHADOW, TAG_BUS, TAG_HOOKED, TAG_KIND, TAG_NONE, Mmu, Target, TlbSet
 from emu_core_pyx.mmu.walk cimport (
     E_BIG, E_FLAGS, E_X, PF_I, PF_U, PF_W, PTE_D, PTE_G, PTE_P, PTE_U, PTE_W, Walk, allowed, guest_walk,
 )
@@ -214,12 +215,15 @@ cdef void refresh_mode(CPU *c) noexcept nogil:
         m.rsvd = above | (0 if m.nx else <u64>1 << 63)
 
 
-cdef void new_gen(CPU *c) noexcept nogil:
-    cdef Mmu *m = <Mmu *>c.mmu
+cdef u32 fresh_gen(Mmu *m) noexcept nogil:
     m.next_gen += 1
     if m.next_gen == 0:
         m.next_gen = 1
-    c.gen = m.next_gen
+    return m.next_gen
+
+
+cdef void new_gen(CPU *c) noexcept nogil:
+    c.gen = fresh_gen(<Mmu *>c.mmu)
 
 
 cdef void drop_all(CPU *c) noexcept nogil:

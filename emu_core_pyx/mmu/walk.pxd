@@ -5,7 +5,8 @@ Bits 1, 2, 6 and 8 stand where a page-table entry has them.
 """
 from emu_core_pyx.types cimport u8, u32, u64
 from emu_core_pyx.cpu.state cimport CPU
-from emu_core_pyx.mmu.core cimport ACC_EXEC, ACC_IMPLICIT, ACC_KIND, ACC_USER, ACC_WRITE, Mmu
+from emu_core_pyx.mmu.core cimport ACC_EXEC, ACC_IMPLICIT, ACC_KIND, ACC_USER, ACC_WRITE
+from emu_core_pyx.mmu.tlb cimport Mmu
 
 cdef enum:              # page-table entries
     PTE_P = 0x1
@@ -32,6 +33,7 @@ cdef enum:              # error code
 
 cdef struct Walk:
     u64 entry
+    u64 upper           # PTE_W/U and E_X as the levels above the last leave them
     u32 size_bits       # log2 of the page's size
     u32 n               # tables visited, root first
     u32 uncached        # a table lies outside RAM and ROM: nothing may be remembered

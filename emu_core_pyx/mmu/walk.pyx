@@ -6,7 +6,8 @@ DEVIATION: tables in MMIO space are read, but their A and D bits are not set.
 from emu_core_pyx.types cimport u8, u32, u64
 from emu_core_pyx.cpu.state cimport CPU
 from emu_core_pyx.cpu.bits cimport FEAT_PSE36
-from emu_core_pyx.mmu.core cimport ACC_DEBUG, ACC_KIND, ACC_WRITE, Mmu, page_fault, phys_read
+from emu_core_pyx.mmu.core cimport ACC_DEBUG, ACC_KIND, ACC_WRITE, page_fault, phys_read
+from emu_core_pyx.mmu.tlb cimport Mmu
 from emu_core_pyx.mmu.physmem cimport FRAME_CLEAN, FRAME_CODE, Phys, frame_rd, frame_wr
 from emu_core_pyx.block.cache cimport code_written
 
@@ -91,6 +92,7 @@ cdef bint guest_walk(CPU *c, u64 lin, u32 access, Walk *w) noexcept nogil:
         if rsvd:
             page_fault(c, lin, access, PF_P | PF_RSVD)
             return 0
+        w.upper = rights
         rights &= ent | ~<u64>(PTE_W | PTE_U)
         if m.nx and ent & XD:
             rights &= ~<u64>E_X

@@ -129,7 +129,7 @@ static void on_alarm(int sig, siginfo_t *si, void *uc)
 
 static void map(uint32_t at, uint32_t size, int prot)
 {
-    if (mmap((void *)at, size, prot, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED) {
+    if (mmap((void *)at, size, prot, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_POPULATE, -1, 0) == MAP_FAILED) {
         perror("oracle: mmap");
         exit(2);
     }

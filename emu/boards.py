@@ -1,0 +1,259 @@
+"""The wiring of the PC: one line per device says its ports, memory, and where its output lines end.
+
+A wire is "output=sink:pin".  "cpu" is the processor's pins; "gsi" fans interrupts out to the 8259 pair and the I/O
+APIC, and "gsi:share:N" is a further source of interrupt N.
+"""
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from . import layout as at
+from .boot import BootPlan, flat, plan_boot, read_image
+from .config import MachineConfig
+from .core import Engine, core_error, new_device, new_dma, new_engine
+from .errors import BoardError, ConfigError, ImageError
+
+# emu_core_pyx/bus/cpupins.pxd
+CPU_PINS = {name: n for n, name in enumerate(("INTR", "NMI", "INIT", "RESET", "A20", "SMI", "POWEROFF", "EXIT", "STOP"))}
+ISA_IRQS = {"TIMER": at.IRQ_TIMER, "KEYBOARD": at.IRQ_KEYBOARD, "RTC": at.IRQ_RTC, "SCI": at.IRQ_SCI, "MOUSE": at.IRQ_MOUSE}
+PIRQ_ROUTES = (10, 10, 11, 11)      # as QEMU's firmware programs PIRQA-D
+UART = "uart16550.Uart16550"
+
+Regions = tuple[tuple[int, int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One device: its name on the board, its class, (region, base, count) of ports, its wires, memory, PCI place."""
+
+    name: str
+    cls: str
+    io: Regions = ()
+    wires: str = ""
+    mmio: Regions = ()
+    devfn: int | None = None
+
+    def lines(self) -> Iterator[tuple[str, str, str]]:
+        """(output, sink, pin) of every wire."""
+        for wire in self.wires.split():
+            output, _, end = wire.partition("=")
+            sink, _, pin = end.partition(":")
+            yield output, sink, pin
+
+
+PARTS = (
+    Part("gsi", "gsi.Gsi"),
+    Part("pic", "pic8259.Pic8259Pair", ((0, at.PIC_MASTER, 2), (1, at.PIC_SLAVE, 2), (2, at.ELCR, 2)), "intr=lapic:0"),
+    Part("lapic", "lapic.LocalApic", (), "intr=cpu:INTR nmi=cpu:NMI smi=cpu:SMI init=cpu:INIT", ((0, at.LAPIC, 0x1000),)),
+    Part("ioapic", "ioapic.IoApic", (), "", ((0, at.IOAPIC, 0x20),)),
+    Part("pit", "pit8254.Pit8254", ((0, at.PIT, 4), (1, at.PORT_B, 1)), "irq=gsi:TIMER"),
+    Part("rtc", "rtc_mc146818.RtcMc146818", ((0, at.CMOS, 2),), "irq=gsi:RTC"),
+    Part("port92", "port92.Port92", ((0, at.PORT_92, 1),), "a20=cpu:A20 reset_out=cpu:RESET"),
+    Part("i8042", "i8042.I8042", ((0, at.KBC_DATA, 1), (1, at.KBC_STATUS, 1)),
+         "irq1=gsi:KEYBOARD irq12=gsi:MOUSE a20=port92:0 reset_out=cpu:RESET"),
+    Part("dma", "dma8237.Dma8237", ((0, at.DMA1, 16), (1, at.DMA2, 32), (2, at.DMA_PAGE, 15))),
+    Part("com1", UART, ((0, at.COM1, 8),), "irq=gsi:4 tx_full=cpu:STOP"),
+    Part("com2", UART, ((0, at.COM2, 8),), "irq=gsi:3 tx_full=cpu:STOP"),
+    Part("com3", UART, ((0, at.COM3, 8),), "irq=gsi:share:4 tx_full=cpu:STOP"),
+    Part("com4", UART, ((0, at.COM4, 8),), "irq=gsi:share:3 tx_full=cpu:STOP"),
+    Part("post", "port80.Port80", ((0, at.POST, 1),)),
+    Part("fw_cfg", "fw_cfg.FwCfg", ((0, at.FW_CFG, 2), (1, at.FW_CFG_DMA, 8))),
+    Part("i440fx", "i440fx.I440fx", ((0, at.PCI_CONFIG_ADDRESS, 8),), "reset_out=cpu:RESET"),
+    Part("piix3", "piix3.Piix3", devfn=0x08),
+    Part("pm", "piix4_pm.Piix4Pm", ((1, at.SMI_CMD, 2),), "sci=gsi:SCI smi=cpu:SMI poweroff=cpu:POWEROFF", devfn=0x0B),
+)
+HPET = Part("hpet", "hpet.Hpet", (), "irq0=gsi:TIMER irq8=gsi:RTC", ((0, at.HPET, 0x400),))
+HPET_REWIRES = {"pit": "irq=hpet:0", "rtc": "irq=hpet:1"}
+DEBUGCON = Part("debugcon", "debugcon.DebugCon", ((0, at.BOCHS_DEBUG, 1),), "tx_full=cpu:STOP")
+
+
+class Board:
+    """Engine and devices of one PC, wired and reset; the images it starts from are read and checked first."""
+
+    def __init__(self, config: MachineConfig) -> None:
+        self.config = config
+        self.ram_bytes = config.memory_bytes
+        self.rsdp = 0
+        self.warnings: list[str] = []
+        self._pieces: list[tuple[int, bytes]] = []
+        self._firmware = b""
+        self.boot_plan = self._plan()
+        try:
+            self.engine: Engine = new_engine(config.memory_bytes, config.cpu, config.mmu)
+        except MemoryError:
+            raise ConfigError(f"this computer cannot give {config.memory} of memory to the guest") from None
+        self.devices: dict[str, Any] = {}
+        try:
+            self._build(self._parts())
+        except core_error("bus.BoardError") as error:
+            raise BoardError(str(error)) from None
+        self._tables()
+        self.reset()
+
+    # ---- building -----------------------------------------------------------------------------------------------
+    def _parts(self) -> list[Part]:
+        parts = list(PARTS)
+        if self.config.hpet:
+            parts = [replace(p, wires=HPET_REWIRES.get(p.name, p.wires)) for p in parts] + [HPET]
+        if self.config.debugcon is not None:
+            parts.append(DEBUGCON)
+        place = self.config.debug_exit
+        if place is not None:
+            parts.append(Part("debugexit", "debugexit.DebugExit", ((0, place.iobase, place.iosize),), "exit_out=cpu:EXIT"))
+        return parts
+
+    def _build(self, parts: Iterable[Part]) -> None:
+        engine, devices = self.engine, self.devices
+        engine.clock.base_unix = self.config.rtc_unix
+        engine.clock.shift = self.config.icount_shift
+        parts = list(parts)
+        for part in parts:
+            device = devices[part.name] = new_device(part.cls)
+            device.name = part.name
+            device.attach(engine.clock)
+        pci = devices["i440fx"].bus
+        pci.name = "pci"
+        for part in parts:
+            device = devices[part.name]
+            for region, base, count in part.io:
+                engine.bus.map_io(device, region, base, count)
+            for region, base, size in part.mmio:
+                engine.bus.map_mmio(device, region, base, size)
+            if part.devfn is not None:
+                pci.add(device, part.devfn)
+                device.plug(engine.bus)
+            for output, sink, pin in part.lines():
+                self._line(device, output).connect(*self._pin(sink, pin))
+        devices["dma"].dma = devices["fw_cfg"].dma = new_dma(engine)
+        devices["ioapic"].join(devices["lapic"].bus)
+        devices["lapic"].extint = devices["pic"]
+        devices["gsi"].connect(devices["pic"], devices["ioapic"])
+        devices["piix3"].connect(devices["gsi"])
+        for k, line in enumerate(pci.pirq):
+            line.connect(devices["piix3"], k)
+        devices["pci"] = pci
+        engine.set_irq_source(devices["lapic"])
+        engine.set_apic(devices["lapic"])
+        below, above = at.ram_split(self.ram_bytes)
+        devices["rtc"].set_memory_size(below, above)
+        devices["fw_cfg"].set_machine(self.ram_bytes)
+        if self._firmware:
+            engine.mem.add_rom(at.FOUR_GIB - len(self._firmware), self._firmware)
+
+    def _line(self, device: Any, output: str) -> Any:
+        try:
+            return getattr(device, output)
+        except AttributeError:
+            raise BoardError(f"{device.name} has no output {output!r}") from None
+
+    def _pin(self, sink: str, pin: str) -> tuple[Any, int]:
+        if sink == "cpu":
+            return self.engine.pins, CPU_PINS[pin]
+        if pin.startswith("share:"):
+            return self.devices[sink], self.devices[sink].share(int(pin[6:]))
+        return self.devices[sink], ISA_IRQS[pin] if pin in ISA_IRQS else int(pin)
+
+    # ---- what it starts from ------------------------------------------------------------------------------------
+    def _plan(self) -> BootPlan | None:
+        config = self.config
+        plan: BootPlan | None = None
+        if config.firmware is not None:
+            self._firmware = read_image(config.firmware, "firmware")
+            if len(self._firmware) > 16 << 20 or len(self._firmware) & 0xFFF:
+                raise ImageError(f"firmware {str(config.firmware)!r} has {len(self._firmware)} bytes; an image is a multiple of "
+                                 "4 KiB and at most 16 MiB")
+        if config.kernel is not None and config.raw_addr is not None:
+            plan = flat.plan(config.kernel, config.raw_addr, self.ram_bytes)
+        elif config.kernel is not None and not self._firmware:
+            plan = plan_boot(config.kernel, config.initrd, config.append, self.ram_bytes, self.rsdp)
+        for item in config.loaders:
+            if item.start:
+                if plan is not None:
+                    raise ConfigError("two files claim to be what the processor starts with")
+                plan = flat.plan(item.file, item.addr, self.ram_bytes)
+            else:
+                data = read_image(item.file, "loader file")
+                flat.check_place(item.file, data, item.addr, self.ram_bytes)
+                self._pieces.append((item.addr, data))
+        if plan is not None:
+            self.warnings += plan.warnings
+        return plan
+
+    def _tables(self) -> None:
+        """What fw_cfg tells about the kernel."""
+        if self.boot_plan is None or "kernel_data" not in self.boot_plan.fw_cfg:
+            return
+        items: dict[str, Any] = self.boot_plan.fw_cfg
+        fw_cfg = self.devices["fw_cfg"]
+        fw_cfg.set_kernel(items["setup_data"], items["kernel_data"], items["setup_addr"], items["kernel_addr"])
+        fw_cfg.set_cmdline(self.config.append, items["cmdline_addr"])
+        if "initrd_data" in items:
+            fw_cfg.set_initrd(items["initrd_data"], items["initrd_addr"])
+
+    # ---- life ---------------------------------------------------------------------------------------------------
+    def reset(self) -> None:
+        """Power-on values everywhere but in memory, then what firmware would have set up before a kernel."""
+        for device in self.devices.values():
+            device.reset()
+        self.engine.reset()
+        mem = self.engine.mem
+        for addr, data in self._pieces:
+            mem.write(addr, data)
+        if self._firmware:
+            low = self._firmware[-0x20000:]
+            mem.write(at.ROM_AREA_END - len(low), low)
+            return
+        self.devices["pm"].set_base(at.PM_BASE)
+        for k, irq in enumerate(PIRQ_ROUTES):
+            self.devices["piix3"].py_config_write(0x60 + k, irq)
+        mem.write(at.BDA + 0x0E, (at.EBDA >> 4).to_bytes(2, "little"))
+        mem.write(at.BDA + 0x13, (at.BASE_MEMORY_TOP >> 10).to_bytes(2, "little"))
+        mem.write(at.BDA, b"".join(base.to_bytes(2, "little") for base, _ in at.SERIAL_PORTS))
+        mem.write(at.EBDA, bytes([1]))
+
+    def press_power(self) -> None:
+        """The power button."""
+        self.devices["pm"].press_power()
+
+    # ---- for the machine ----------------------------------------------------------------------------------------
+    @property
+    def uarts(self) -> list[Any]:
+        """COM1..COM4."""
+        return [self.devices[f"com{k}"] for k in range(1, 5)]
+
+    @property
+    def debugcon(self) -> Any | None:
+        """Port 0xE9, if it is there."""
+        return self.devices.get("debugcon")
+
+    @property
+    def exit_code(self) -> int:
+        """The status isa-debug-exit was written."""
+        device = self.devices.get("debugexit")
+        return int(device.code) if device is not None else 0
+
+    def describe(self) -> str:
+        """Devices, ports, memory map and interrupt wiring as text."""
+        config, engine = self.config, self.engine
+        lines = [f"{config.name}: PC with 440FX and PIIX3, cpu {config.cpu}, {config.memory_bytes >> 20} MiB, mmu {config.mmu}, "
+                 f"clock {config.clock}", "", "Memory:"]
+        bus: Any = engine.bus
+        mem: Any = engine.mem
+        rows = [(base, size, f"{kind} {name}") for base, size, kind, name in mem.regions()]
+        rows += [(base, size, name) for kind, base, size, name, _ in bus.listing() if kind == "mmio"]
+        lines += [f"  {base:09x}-{base + size - 1:09x}  {text}" for base, size, text in sorted(rows)]
+        lines += ["", "Ports:"]
+        lines += [f"  {base:04x}-{base + size - 1:04x}  {name}" for kind, base, size, name, _ in bus.listing() if kind == "io"]
+        lines += ["", "Interrupts:"]
+        gsi = []
+        for part in self._parts():
+            for _, sink, pin in part.lines():
+                if sink == "gsi":
+                    number = pin.removeprefix("share:")
+                    gsi.append((ISA_IRQS[number] if number in ISA_IRQS else int(number), part.name))
+        lines += [f"  {irq:>4}  {name}" for irq, name in sorted(gsi)]
+        lines += ["", "PCI:"]
+        lines += [f"  00:{d.devfn >> 3:02x}.{d.devfn & 7}  {d.name}" for d in self.devices["pci"].devices]
+        return "\n".join(lines)

@@ -1,0 +1,1 @@
+"""The command lines: `emu` and its subcommands, and the QEMU-compatible one."""

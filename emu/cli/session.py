@@ -1,0 +1,148 @@
+"""One machine from the command line: build it, run it, say how it ended, leave the terminal as it was."""
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from types import FrameType
+from typing import TextIO
+
+from ..config import MachineConfig
+from ..control.qmp import QmpServer
+from ..errors import ConfigError, EmuError, ImageError
+from ..frontends import terminal
+from ..machine import Machine, Stop
+from ..trace import LogTracer
+from . import status
+from .options import Options
+
+
+def say(prog: str, text: str) -> None:
+    """A message of ours, on stderr."""
+    with suppress(OSError):
+        print(f"{prog}: {text}", file=sys.stderr, flush=True)
+
+
+def _open_log(options: Options) -> TextIO:
+    if not options.log_file:
+        return sys.stderr
+    try:
+        return Path(options.log_file).open("w")
+    except OSError as error:
+        raise ConfigError(f"-D: cannot write {options.log_file!r}: {error.strerror}") from None
+
+
+class Session:
+    """Runs a machine until it ends or somebody stops it."""
+
+    def __init__(self, machine: Machine, options: Options) -> None:
+        self.machine = machine
+        self.options = options
+        self.signal = 0
+        self._changed = threading.Event()
+        machine.subscribe(self._event)
+
+    def _event(self, name: str, data: dict[str, object]) -> None:
+        self._changed.set()
+
+    def _signalled(self, number: int, frame: FrameType | None) -> None:
+        self.signal = number
+        self.machine.quit()
+        self._changed.set()
+
+    def run(self) -> Stop:
+        """Until the end."""
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, self._signalled)
+        machine = self.machine
+        limit = None if self.options.timeout is None else int(self.options.timeout * 1e9)
+        if self.options.paused:
+            machine.pause()
+        while True:
+            stop = machine.run() if limit is None else machine.run_until(limit)
+            if stop.reason == "paused":
+                while not machine.wait_resumed(0.2):
+                    pass
+            elif self.options.no_shutdown and stop.reason in ("poweroff", "reset", "triple-fault", "hang") and not self.signal:
+                if stop.report:
+                    say(self.options.prog, stop.report)
+                self._wait_revived()
+                if machine.ended and machine.quitting:
+                    return stop
+            else:
+                return stop
+
+    def _wait_revived(self) -> None:
+        """-no-shutdown: stay until QMP resets or quits."""
+        while self.machine.ended and not self.machine.quitting:
+            self._changed.wait(0.2)
+            self._changed.clear()
+
+
+def is_interactive(config: MachineConfig) -> bool:
+    """Does a person at a terminal talk to the guest?"""
+    kinds = [s.kind for s in (*config.serials, config.debugcon) if s is not None]
+    return terminal.is_terminal(0) and any(kind in ("stdio", "mon:stdio") for kind in kinds)
+
+
+def run_machine(options: Options) -> int:
+    """Build and run what the options ask for; the exit status."""
+    try:
+        return _run(options)
+    except ImageError as error:
+        say(options.prog, str(error))
+        return status.IMAGE
+    except EmuError as error:
+        say(options.prog, str(error))
+        return status.USAGE
+    except KeyboardInterrupt:
+        return status.INTERRUPTED
+    except BrokenPipeError:
+        return status.OUTPUT
+    finally:
+        terminal.restore()
+
+
+def _run(options: Options) -> int:
+    config = options.config()
+    for note in options.notes:
+        say(options.prog, note)
+    with ExitStack() as stack:
+        if options.pidfile:
+            Path(options.pidfile).write_text(f"{os.getpid()}\n")
+            stack.callback(lambda: Path(options.pidfile).unlink(missing_ok=True))
+        machine = stack.enter_context(Machine(config))
+        for warning in machine.board.warnings:
+            say(options.prog, warning)
+        if options.log_items:
+            log = _open_log(options)
+            stack.callback(log.flush)
+            machine.tracer = LogTracer(machine.engine, options.log_items, log)
+        if is_interactive(config):
+            machine.pace(host=config.clock == "host")
+        for where, wait in options.qmp:
+            stack.callback(QmpServer(machine, where, wait=wait).close)
+        session = Session(machine, options)
+        stop = session.run()
+        digest = machine.run_hash() if options.show_hash else ""
+        counters = machine.counters if options.show_counters else {}
+    terminal.restore()
+    if digest:
+        print(f"run hash {digest} after {stop.icount} instructions", flush=True)
+    for name, value in counters.items():
+        print(f"{name:<24}{value:>16}", flush=True)
+    if session.signal:
+        return 128 + session.signal
+    if stop.reason == "budget":
+        say(options.prog, f"timeout: {options.timeout:g} s of virtual time are over")
+        tail = machine.serial.tail()
+        if tail and not is_interactive(config):
+            say(options.prog, "last serial output:\n" + "\n".join("  | " + line for line in tail.splitlines()))
+    if stop.report:
+        say(options.prog, stop.report)
+    if any(device.broken for device in machine.outputs):
+        return status.OUTPUT
+    return status.of_stop(stop)

@@ -1,0 +1,1 @@
+"""Servers through which other programs control a machine."""

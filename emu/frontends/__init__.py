@@ -1,0 +1,1 @@
+"""Where a person or another program is at the other end."""

@@ -1,0 +1,409 @@
+"""Machine: the lifetime of one PC, and the only thing that command line, QMP, window and tests talk to.
+
+    with Machine(memory="256M", kernel="vmlinuz", initrd="initrd.gz", append="console=ttyS0") as vm:
+        vm.serial.expect("/ # ", timeout=60)        # virtual seconds
+        vm.serial.send("uname -a\\n")
+
+The thread that calls `run`, `step` or `expect` runs the guest, with the GIL released, in slices; other threads
+reach in by `invoke`, `pause`, `resume`, `reset`, `powerdown` and `quit`, which take effect between two
+instructions.  Time is virtual unless the configuration asks for the host's clock.
+"""
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Protocol, TypeVar
+
+from . import report
+from .boards import Board
+from .boot import BootPlan, start
+from .config import MachineConfig
+from .core import CoreStop, Engine
+from .errors import EmuError
+from .frontends.chardev import Chardev, open_chardev
+from .frontends.pacer import Pacer
+from .serial import SerialPort
+from .state.hash import run_hash
+
+T = TypeVar("T")
+SLICE = 10_000_000          # instructions between two looks at signals and requests
+HOST_SLICE = 1_000_000      # the same with clock=host
+
+WORDS = {
+    "poweroff": "powered off", "exit": "exited by isa-debug-exit", "triple-fault": "triple-faulted", "hang": "hung",
+    "reset": "asked for a reset", "paused": "was paused", "quit": "was told to quit", "budget": "used up its budget",
+    "breakpoint": "came to a breakpoint", "guest": "stopped",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Why a run came back.
+
+    reason: budget, paused, poweroff, exit (isa-debug-exit; `code` is the status), triple-fault, hang, reset
+    (only with no_reboot), quit, breakpoint.  `report` is filled in for triple-fault and hang.
+    """
+
+    reason: str
+    icount: int
+    now_ns: int
+    code: int = 0
+    report: str = ""
+
+    @property
+    def crashed(self) -> bool:
+        """Did the guest die of something?"""
+        return self.reason in ("triple-fault", "hang")
+
+    @property
+    def words(self) -> str:
+        """What the guest did, to follow "the guest"."""
+        return WORDS.get(self.reason, self.reason)
+
+
+class Tracer(Protocol):
+    """Runs the engine in small pieces and logs what happens; see trace.py."""
+
+    def run(self, max_insns: int, until_ns: int | None) -> CoreStop: ...
+    def event(self, name: str) -> None: ...
+
+
+class Machine:
+    """A PC built from a MachineConfig, or from its fields as keyword arguments."""
+
+    def __init__(self, config: MachineConfig | None = None, **options: Any) -> None:
+        if config is not None and options:
+            raise TypeError("give a MachineConfig or keyword options, not both")
+        self.config = config if config is not None else MachineConfig.from_options(options)
+        self.board = Board(self.config)
+        self.engine: Engine = self.board.engine
+        self.serials = tuple(SerialPort(self, uart, uart.name) for uart in self.board.uarts)
+        self.debugcon = SerialPort(self, self.board.debugcon, "debugcon") if self.board.debugcon is not None else None
+        self._ports = [*self.serials, *([self.debugcon] if self.debugcon else [])]
+        self.tracer: Tracer | None = None
+        self.ended: Stop | None = None
+        self._gate = threading.RLock()              # guards _runner and _requests
+        self._runner: int | None = None
+        self._requests: deque[tuple[Callable[[], Any], Future[Any]]] = deque()
+        self._resumed = threading.Event()
+        self._resumed.set()
+        self._wake = threading.Event()
+        self._quit = False
+        self._listeners: list[Callable[[str, dict[str, Any]], None]] = []
+        self._pacer: Pacer | None = None
+        self._chardevs: list[Chardev] = []
+        if self.config.clock == "host":
+            self.pace(host=True)
+        try:
+            self._power_on()
+            self._open_chardevs()
+        except BaseException:
+            self.close()
+            raise
+
+    # ---- lifetime -----------------------------------------------------------------------------------------------
+    def _power_on(self) -> None:
+        plan: BootPlan | None = self.board.boot_plan
+        self.engine.flush_code()
+        if plan is not None:
+            start.start(self.engine, plan)
+            self.engine.flush_code()
+
+    def _open_chardevs(self) -> None:
+        wanted = list(zip(self.serials, self.config.serials, strict=False))
+        if self.debugcon is not None and self.config.debugcon is not None:
+            wanted.append((self.debugcon, self.config.debugcon))
+        for port, cfg in wanted:
+            if cfg.kind == "buffer":
+                continue
+            device = open_chardev(cfg, port.send, self.quit)
+            self._chardevs.append(device)
+            port.sink = device
+
+    def close(self) -> None:
+        """Release host resources; the machine cannot run afterwards."""
+        for device in self._chardevs:
+            device.close()
+        self._chardevs.clear()
+
+    def __enter__(self) -> Machine:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    # ---- running ------------------------------------------------------------------------------------------------
+    def run(self, seconds: float | None = None, *, instructions: int | None = None) -> Stop:
+        """Run for so much virtual time or so many instructions; with neither, until the guest ends."""
+        until = None if seconds is None else self.now_ns + int(seconds * 1e9)
+        return self._run(until, None if instructions is None else self.icount + instructions)
+
+    def run_until(self, now_ns: int) -> Stop:
+        """Run to this virtual time."""
+        return self._run(now_ns, None)
+
+    def step(self, n: int = 1) -> Stop:
+        """Run exactly n instructions."""
+        return self._run(None, self.icount + n)
+
+    def _run(self, until_ns: int | None, stop_icount: int | None) -> Stop:
+        with self._gate:
+            if self._runner is not None:
+                raise EmuError("the machine is running in another thread already")
+            self._runner = threading.get_ident()
+        try:
+            return self._loop(until_ns, stop_icount)
+        finally:
+            with self._gate:
+                self._runner = None
+                self._serve()
+
+    def _loop(self, until_ns: int | None, stop_icount: int | None) -> Stop:
+        engine = self.engine
+        pacer = self._pacer
+        most = SLICE if pacer is None or not pacer.host else HOST_SLICE
+        while True:
+            if self._requests:
+                self._serve()
+            if self.ended:
+                return self.ended
+            if self._quit:
+                return self._end("quit")
+            if not self._resumed.is_set():
+                return self._stop("paused")
+            for port in self._ports:
+                port.supply()
+            budget = most if stop_icount is None else min(most, stop_icount - engine.icount)
+            core = self.tracer.run(budget, until_ns) if self.tracer else engine.run(budget, until_ns)
+            for port in self._ports:
+                port.collect()
+            if pacer is not None and pacer.host:
+                pacer.catch_up()
+            reason = core.reason
+            if reason == "budget":
+                if stop_icount is not None and engine.icount >= stop_icount:
+                    return self._stop("budget")
+                if until_ns is not None and engine.now_ns >= until_ns:
+                    return self._stop("budget")
+            elif reason == "idle":
+                self._idle(until_ns)
+            elif reason == "reset":
+                self._emit("RESET", guest=True, reason="guest-reset")
+                if self.config.no_reboot:
+                    return self._end("reset")
+                self._reset()
+            elif reason != "host":
+                return self._end("triple-fault" if reason == "shutdown" else reason)
+
+    def _idle(self, until_ns: int | None) -> None:
+        """The processor halts and waits for an interrupt."""
+        engine = self.engine
+        left = engine.idle_ns()
+        if until_ns is not None:
+            span = max(0, until_ns - engine.now_ns)
+            left = span if left is None else min(left, span)
+        if self._pacer is not None:
+            self._pacer.sleep(left, self._wake)
+        elif left is not None:
+            engine.skip_ns(left)
+        elif any(device.live for device in self._chardevs):
+            self._wake.wait()
+        else:
+            self._end("hang")
+        self._wake.clear()
+
+    def _stop(self, reason: str, text: str = "") -> Stop:
+        return Stop(reason, self.engine.icount, self.engine.now_ns, self.board.exit_code if reason == "exit" else 0, text)
+
+    def _end(self, reason: str) -> Stop:
+        """The guest is over (until a reset)."""
+        text = ""
+        tail = self.serials[0].tail() if self.serials else ""
+        if reason == "triple-fault":
+            text = report.autopsy(self.engine, "triple fault: an exception while a double fault was being delivered", tail)
+        elif reason == "hang":
+            why = "the processor is halted with interrupts off, nothing can wake it"
+            if self.engine.regs()["eflags"] >> 9 & 1:
+                why = "the processor is halted and no timer is armed, nothing will wake it"
+            text = report.autopsy(self.engine, f"hang: {why}", tail)
+        self.ended = self._stop(reason, text)
+        if reason in ("poweroff", "exit", "reset"):
+            self._emit("SHUTDOWN", guest=True, reason="guest-reset" if reason == "reset" else "guest-shutdown")
+        elif reason == "quit":
+            self._emit("SHUTDOWN", guest=False, reason="host-qmp-quit")
+        else:
+            self._emit("STOP")
+        if self.tracer:
+            self.tracer.event(reason)
+        return self.ended
+
+    # ---- from other threads -------------------------------------------------------------------------------------
+    def wake(self) -> None:
+        """Make a running slice look around at once."""
+        self.engine.request_stop()
+        self._wake.set()
+
+    def invoke(self, function: Callable[[], T]) -> T:
+        """Call `function` between two instructions, whichever thread runs the guest; its result."""
+        future: Future[T] | None = None
+        with self._gate:
+            if self._runner is None:
+                return function()
+            if self._runner != threading.get_ident():
+                future = Future()
+                self._requests.append((function, future))
+        if future is None:
+            return function()
+        self.wake()
+        return future.result()
+
+    def _serve(self) -> None:
+        while self._requests:
+            function, future = self._requests.popleft()
+            try:
+                future.set_result(function())
+            except BaseException as error:
+                future.set_exception(error)
+
+    def pause(self) -> None:
+        """Let the guest stop; a `run` in progress comes back with reason "paused"."""
+        if self._resumed.is_set():
+            self._resumed.clear()
+            self._emit("STOP")
+            self.wake()
+
+    def resume(self) -> None:
+        """Undo `pause`."""
+        if not self._resumed.is_set():
+            if self._pacer is not None:
+                self._pacer.anchor()
+            self._resumed.set()
+            self._emit("RESUME")
+            self.wake()
+
+    @property
+    def status(self) -> str:
+        """QMP's word for what the machine is doing: running, paused, shutdown, internal-error."""
+        if self.ended:
+            return "internal-error" if self.ended.crashed else "shutdown"
+        return "paused" if self.paused else "running"
+
+    @property
+    def quitting(self) -> bool:
+        """Has somebody called `quit`?"""
+        return self._quit
+
+    @property
+    def outputs(self) -> list[Chardev]:
+        """Host ends of the serial ports that have one."""
+        return list(self._chardevs)
+
+    @property
+    def paused(self) -> bool:
+        """Is the guest held by `pause`?"""
+        return not self._resumed.is_set()
+
+    def wait_resumed(self, timeout: float | None = None) -> bool:
+        """Wait (wall clock) for another thread's `resume`, `reset` or `quit`."""
+        return self._resumed.wait(timeout)
+
+    def quit(self) -> None:
+        """Let the run end with reason "quit"."""
+        self._quit = True
+        self._resumed.set()
+        self.wake()
+
+    def reset(self) -> None:
+        """The reset button: processor and devices as after power-on, memory kept, the kernel loaded again."""
+        def act() -> None:
+            self._emit("RESET", guest=False, reason="host-qmp-system-reset")
+            self._reset()
+        self.invoke(act)
+
+    def _reset(self) -> None:
+        self.ended = None
+        self.board.reset()
+        self._power_on()
+        if self.tracer:
+            self.tracer.event("cpu_reset")
+
+    def powerdown(self) -> None:
+        """The power button: an ACPI event, which the guest may follow."""
+        def act() -> None:
+            self._emit("POWERDOWN")
+            self.board.press_power()
+        self.invoke(act)
+
+    def subscribe(self, listener: Callable[[str, dict[str, Any]], None]) -> None:
+        """Call `listener(name, data)` on STOP, RESUME, RESET, SHUTDOWN, POWERDOWN (QMP's names), in any thread."""
+        self._listeners.append(listener)
+
+    def unsubscribe(self, listener: Callable[[str, dict[str, Any]], None]) -> None:
+        """Undo `subscribe`."""
+        self._listeners.remove(listener)
+
+    def _emit(self, name: str, **data: Any) -> None:
+        for listener in list(self._listeners):
+            listener(name, data)
+
+    def pace(self, *, host: bool = False) -> None:
+        """Keep virtual time from running ahead of the wall clock while the guest idles (a person watches).
+
+        host=True makes it keep up as well (clock=host).  Either way runs are no longer reproducible.
+        """
+        self._pacer = Pacer(self.engine, host)
+        self.engine.idle_ok = True
+
+    # ---- inspection ---------------------------------------------------------------------------------------------
+    @property
+    def serial(self) -> SerialPort:
+        """COM1."""
+        return self.serials[0]
+
+    @property
+    def icount(self) -> int:
+        """Instructions since power-on."""
+        return self.engine.icount
+
+    @property
+    def now_ns(self) -> int:
+        """Virtual time since power-on."""
+        return self.engine.now_ns
+
+    @property
+    def regs(self) -> dict[str, int]:
+        """Registers by name."""
+        return self.invoke(self.engine.regs)
+
+    @property
+    def counters(self) -> dict[str, int]:
+        """Statistics of processor and MMU by name."""
+        return self.invoke(self.engine.counters)
+
+    def read_phys(self, addr: int, n: int) -> bytes:
+        """n bytes of physical memory (RAM, ROM; all ones where neither is)."""
+        return self.invoke(lambda: self.engine.mem.read(addr, n))
+
+    def write_phys(self, addr: int, data: bytes) -> None:
+        """Change physical memory behind the guest's back."""
+        def act() -> None:
+            self.engine.mem.write(addr, data)
+            self.engine.flush_code()
+        self.invoke(act)
+
+    def read_virt(self, addr: int, n: int) -> bytes:
+        """n bytes at a linear address as mapped now; LookupError where nothing is mapped."""
+        return self.invoke(lambda: self.engine.read_virt(addr, n))
+
+    def run_hash(self) -> str:
+        """64 hex digits over processor, RAM and devices: equal for equal runs."""
+        return self.invoke(lambda: run_hash(self.engine, self.board.devices.values()))
+
+    def report(self, headline: str = "the guest now") -> str:
+        """Registers, last exceptions, code and serial lines as text."""
+        tail = self.serials[0].tail() if self.serials else ""
+        return self.invoke(lambda: report.autopsy(self.engine, headline, tail))

@@ -1,0 +1,3 @@
+from emu_core_pyx.decode.registry cimport Registry
+
+cdef int register(Registry r) except -1

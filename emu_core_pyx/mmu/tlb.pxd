@@ -1,0 +1,69 @@
+"""Data of the translation machinery: one TLB, and the Mmu that owns it all (CPU.mmu)."""
+from emu_core_pyx.types cimport u8, u32, u64
+from emu_core_pyx.cpu.state cimport TlbEntry
+from emu_core_pyx.mmu.physmem cimport Phys
+
+cdef enum:              # low bits of a TLB tag that keep it from matching inline
+    TAG_NONE = 1        # no page at all
+    TAG_HOOKED = 2      # host memory, but the access must take the slow path
+    TAG_BUS = 4         # not host memory: ask the bus with the physical address
+    TAG_KIND = 6
+
+cdef struct TlbSet:     # the TLB of one privilege level
+    TlbEntry e[1024]
+    u32 pfn[1024]       # physical page of each entry
+    u64 filled[16]      # one bit per entry
+    u64 glob[16]        # filled from a global page
+
+cdef enum:
+    MODE_SHADOW = 1
+    MAX_SETS = 64
+
+cdef struct MmuCounters:
+    u64 misses          # translations that no TLB entry answered
+    u64 walks           # walks of the guest's tables (all levels)
+    u64 shadow_hits     # misses answered by a shadow entry
+    u64 shadow_fills    # shadow entries made or raised
+    u64 table_edits     # writes to tracked page tables
+    u64 table_drops     # shadow entries or ranges such writes took away
+    u64 tables          # page-table pages that began to be tracked
+    u64 tables_released
+    u64 switches        # changes of the shadow space
+    u64 spaces_made
+    u64 cr3_loads
+    u64 flushes
+    u64 invlpg
+    u64 page_faults
+
+cdef struct Mmu:
+    Phys *phys
+    TlbSet *set[2]      # current: supervisor, user
+    u32 mode            # 0: plain TLB; MODE_SHADOW
+    u32 user            # which one CPU.tlb is
+    u64 sig             # paging mode bits everything derived holds for, see core.signature
+    u64 breaks          # mix of the debug registers the tags were made under
+    u32 watched         # some data breakpoint is enabled
+    u32 levels          # 0 no paging, 2 or 4; PAE is 2 below its four registers
+    u32 pae             # entries are 8 bytes
+    u32 wp
+    u32 nx
+    u32 smep
+    u32 smap
+    u32 pse
+    u64 addr_mask       # physical address bits of an entry
+    u64 rsvd            # reserved bits of every 8-byte entry
+    u64 a20_mask
+    u32 maxphy
+    u32 next_gen
+    TlbSet *sets[64]    # all that may hold tags
+    u32 n_sets
+    u64 big[16]         # 4 MiB regions (mod 1024) of which pieces of large pages are cached
+    u64 fetched[512]    # linear pages (mod 32768) instructions came from; tlb mode
+    void *shadow        # shadow.Shadow *
+    MmuCounters n
+    void *mem_owner     # PhysMem object (a reference is held)
+
+cdef struct Target:     # what one page-bounded access hit
+    u8 *host            # NULL: bus
+    u64 phys
+    u32 hooked          # a write must go through phys_write; a read must look at breakpoints
