@@ -91,8 +91,8 @@ def disassemble(code: bytes, address: int, bits: int, count: int) -> list[str]:
     except ImportError:
         return []
     md = capstone.Cs(capstone.CS_ARCH_X86, capstone.CS_MODE_32 if bits == 32 else capstone.CS_MODE_16)
-    return [f"{address + i.address:08x}  {i.bytes.hex():<22} {i.mnemonic} {i.op_str}".rstrip()
-            for i in md.disasm(code, 0, count)]
+    return [f"{i.address:08x}  {i.bytes.hex():<22} {i.mnemonic} {i.op_str}".rstrip()
+            for i in md.disasm(code, address, count)]
 
 
 def code_lines(engine: Engine, regs: dict[str, int]) -> Iterator[str]:

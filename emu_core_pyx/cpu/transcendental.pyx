@@ -317,15 +317,15 @@ cdef void x_sincos(Fx *f, F80 a, F80 *sin, F80 *cos, u32 *c2) noexcept nogil:
             sin[0] = w_exact(f, r)
         return
     q = reduce(a, &r)
-    if cos != NULL:
-        c = sin_of(r) if q & 1 else cos_of(r)
-        c.s ^= (q >> 1 ^ q) & 1
-        cos[0] = w_round(f, c)
     if sin != NULL:
         s = cos_of(r) if q & 1 else sin_of(r)
         s.s ^= q >> 1 & 1 ^ sign80(a)
-        f.ex &= ~<u32>SW_C1
         sin[0] = w_round(f, s)
+    if cos != NULL:         # C1 of FSINCOS is the cosine's
+        c = sin_of(r) if q & 1 else cos_of(r)
+        c.s ^= (q >> 1 ^ q) & 1
+        f.ex &= ~<u32>SW_C1
+        cos[0] = w_round(f, c)
 
 
 cdef F80 x_tan(Fx *f, F80 a, u32 *c2) noexcept nogil:

@@ -14,7 +14,7 @@ cdef enum:
     MAX_SPACES = 32         # a bit each in Role.spaces
     MAX_TABLES = 16384
     MAX_LEAVES = 8192
-    MAX_ROLES = 4
+    MAX_ROLES = 8           # four of them for the levels of one walk
     LEAF_HASH = 2048        # 32-bit spaces never collide
     IDLE_EDITS = 64         # writes that hit nothing used before a page counts as no page table any more
 
@@ -41,7 +41,7 @@ cdef struct Table:
     u32 busy                # do not release now
     u32 idle                # edits that hit nothing used since the last fill
     u32 next_free
-    Role role[4]
+    Role role[8]
     u64 used[16]            # one bit for each 4 bytes: some shadow entry came through here
 
 cdef struct Space:

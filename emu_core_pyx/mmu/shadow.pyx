@@ -186,17 +186,21 @@ cdef void role_zap(CPU *c, Table *t, u32 k) noexcept nogil:
         drop_range(c, id, r.base, table_span(t, r.level))
 
 
+cdef void table_prepare(CPU *c, u32 frame, u32 es) noexcept nogil:
+    """Before a walk's tables are tracked: a record that has too many roles for one walk more, or was made under
+    another entry size, starts anew."""
+    cdef Shadow *sh = <Shadow *>(<Mmu *>c.mmu).shadow
+    cdef u32 index = sh.table_of[frame]
+    if index != 0 and (sh.tables[index - 1].es != es or sh.tables[index - 1].n_roles > MAX_ROLES - 4):
+        table_release(c, index - 1)
+
+
 cdef u32 table_track(CPU *c, u32 frame, u32 es, u32 level, u64 base, u32 entry) noexcept nogil:
     """Entry number `entry` of the table in `frame` is about to feed the current space.  The record's index."""
     cdef Mmu *m = <Mmu *>c.mmu
     cdef Shadow *sh = <Shadow *>m.shadow
     cdef u32 index = sh.table_of[frame], k, bit = <u32>1 << sh.cur_id
     cdef Table *t
-    if index != 0:
-        t = &sh.tables[index - 1]
-        if t.es != es:      # used under another paging mode: entries do not line up
-            table_release(c, index - 1)
-            index = 0
     if index == 0:
         index = sh.free_table
         if index != 0:
@@ -219,10 +223,6 @@ cdef u32 table_track(CPU *c, u32 frame, u32 es, u32 level, u64 base, u32 entry) 
             t.role[k].spaces |= bit
             break
     else:
-        if t.n_roles == MAX_ROLES:
-            t.busy += 1
-            role_zap(c, t, 0)
-            t.busy -= 1
         k = t.n_roles
         t.role[k].base = base
         t.role[k].level = level
@@ -245,7 +245,7 @@ cdef void entry_drop(CPU *c, u32 index, u32 entry) noexcept nogil:
     cdef Mmu *m = <Mmu *>c.mmu
     cdef Shadow *sh = <Shadow *>m.shadow
     cdef Table *t = &sh.tables[index]
-    cdef Role role[4]
+    cdef Role role[8]
     cdef u32 k, n = t.n_roles, id, shift
     cdef u64 lin
     m.n.table_drops += 1
@@ -458,6 +458,8 @@ cdef u64 from_walk(CPU *c, Mmu *m, Shadow *sh, u64 lin, u32 access, Walk *w) noe
         return w.entry
     if sh.live_tables + 8 > MAX_TABLES or sh.n_leaves + 2 > MAX_LEAVES:
         make_room(c)
+    for k in range(w.n):
+        table_prepare(c, w.frame[k], es)
     for k in range(w.n):
         span = <u64>0x1000 >> es << level_shift(m.pae, w.level[k])
         index = table_track(c, w.frame[k], es, w.level[k], lin & ~(span - 1), w.index[k])

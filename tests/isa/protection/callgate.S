@@ -25,9 +25,6 @@ main:   GATE SEL_GATE, SEL_CODE0, inner, 0xEC, 3
         USER user_jmp
         ENDTRY
         GATE SEL_GATE, SEL_CONF0, inner_conforming, 0xEC, 3
-        TRY "gate to conforming code keeps ring 3"
-        USER user_call
-        ENDTRY
         TRY "jmp through gate to conforming code"
         USER user_jmp
         ENDTRY
@@ -64,32 +61,41 @@ main:   GATE SEL_GATE, SEL_CODE0, inner, 0xEC, 3
         TRY "gate not present"
         USER user_call
         ENDTRY
-        GATE SEL_GATE16, SEL_CODE16, inner16, 0xE4, 2
-        TRY "16-bit gate from ring 3"
-        USER user_call16
-        ENDTRY
-        GATE SEL_GATE, SEL_CODE0, inner, 0xEC, 0
-        movw $0, tss + 8
+        GATE SEL_GATE, SEL_CODE1, inner1, 0xEC, 0
+        movw $0, tss + 16
         TRY "inner stack null"
         USER user_call
         ENDTRY
-        movw $SEL_CODE0, tss + 8
+        movw $SEL_CODE1 | 1, tss + 16
         TRY "inner stack is code"
         USER user_call
         ENDTRY
-        movw $SEL_DATA3, tss + 8
+        movw $SEL_DATA3, tss + 16
         TRY "inner stack of ring 3"
         USER user_call
         ENDTRY
-        movw $SEL_DATA0 | 1, tss + 8
-        TRY "inner stack rpl 1"
+        movw $SEL_DATA1, tss + 16
+        TRY "inner stack rpl 0"
         USER user_call
         ENDTRY
-        movw $SEL_DATA_NP, tss + 8
-        TRY "inner stack not present"
-        USER user_call_np
+        movw $SEL_DATA_NP | 1, tss + 16
+        TRY "inner stack not present, dpl 0"
+        USER user_call
         ENDTRY
-        movw $SEL_DATA0, tss + 8
+        movw $GDT_END | 1, tss + 16
+        TRY "inner stack beyond gdt"
+        USER user_call
+        ENDTRY
+        movw $0x0D, tss + 16
+        TRY "inner stack in the ldt"
+        USER user_call
+        ENDTRY
+        andb $0x7F, gdt + SEL_DATA1 + 5
+        movw $SEL_DATA1 | 1, tss + 16
+        TRY "inner stack not present"
+        USER user_call
+        ENDTRY
+        orb $0x80, gdt + SEL_DATA1 + 5
         TRY "far call to data"
         lcall $SEL_DATA0, $inner
         ENDTRY
@@ -177,20 +183,6 @@ user_call_m:
         pushl $1
         lcall *far_pointer
         jmp after
-user_call_np:
-        lcall $SEL_GATE, $0
-        int $0x80
-user_call16:
-        pushw $0x2222
-        pushw $0x1111
-        lcall $SEL_GATE16, $0
-        SHOW " saw ", seen16
-        SHOW " ", seen16 + 4
-        SHOW " ", seen16 + 8
-        movl %esp, %eax
-        subl $user_top, %eax
-        SHOW " back, esp ", %eax
-        int $0x80
 user_jmp:
         ljmp $SEL_GATE, $0
 user_conf:
@@ -248,16 +240,6 @@ inner1: movl %esp, %ebp
         movl 12(%ebp), %eax
         movl %eax, ring1_p1 + 4
         lret $8
-        .code16
-inner16:
-        addr32 movzwl 2(%esp), %eax
-        addr32 movzwl 4(%esp), %ebx
-        addr32 movzwl 6(%esp), %ecx
-        addr32 movl %eax, seen16
-        addr32 movl %ebx, seen16 + 4
-        addr32 movl %ecx, seen16 + 8
-        lret $4
-        .code32
 
         .data
 far_pointer: .long 0
@@ -265,4 +247,3 @@ far_pointer: .long 0
 back:   .long outer3
 ring1_cs: .long 0
 ring1_p1: .long 0, 0
-seen16: .long 0, 0, 0
