@@ -1,6 +1,7 @@
 """Build of the Cython core: every emu_core_pyx/**/*.pyx is an extension module.
 
 EMU_BUILD=debug   bounds checks, -O1, loop dispatch, address and undefined-behaviour sanitizers
+EMU_BUILD=profile keeps the symbols, for perf
 EMU_JOBS=N        parallel compilers (default: the processors of this machine)
 EMU_ONLY=A,B      build only the modules whose path matches one of these globs (development)
 """
@@ -27,7 +28,7 @@ if DEBUG:
 else:
     CFLAGS += ["-O2", "-g0", "-fno-inline-functions-called-once", "-fno-ipa-cp", "-fno-partial-inlining",
                "-fno-stack-protector", "-fcf-protection=none", "-fno-semantic-interposition", "-fno-plt"]
-    LDFLAGS = ["-Wl,-s"]
+    LDFLAGS = [] if os.environ.get("EMU_BUILD") == "profile" else ["-Wl,-s"]
 
 DIRECTIVES = {
     "language_level": 3,

@@ -2,7 +2,8 @@
 
 The processor is put into flat 32-bit user mode (CPL 3, IOPL 0, CR0.AM|NE|WP, CR4.OSFXSR|OSXMMEXCPT) with the
 oracle's pages mapped; each record's bytes run until they fall off their end, fault (the exception is
-reported, not delivered), or do not end.  `path` chooses the engine's way: "step" (uncached, one at a time) or
+reported, not delivered), or do not end.  The code's pages are full of HLT, so a jump elsewhere in them raises #GP(0) where
+it lands (the oracle: INT3, and EIP after it).  `path` chooses the engine's way: "step" (uncached, one at a time) or
 "block" (decoded blocks with fusion).
 """
 from libc.string cimport memcpy, memset
@@ -29,6 +30,7 @@ cdef enum:
     PHYS_WINDOW = 0x30000
     PHYS_ROM = 0x32000
     ENDLESS = 254
+    HLT = 0xF4
     MAX_STEPS = 64
 
 
@@ -52,6 +54,7 @@ cdef class CaseRunner:
         table(TABLE_W, {(WINDOW >> 12) & 1023: PHYS_WINDOW | 7, ((WINDOW >> 12) & 1023) + 1: (PHYS_WINDOW + 0x1000) | 7,
                         (ROM >> 12) & 1023: PHYS_ROM | 5})
         table(TABLE_C, {(CODE >> 12) & 1023: PHYS_CODE | 7, ((CODE >> 12) & 1023) + 1: (PHYS_CODE + 0x1000) | 7})
+        mem.write(PHYS_CODE, bytes([HLT]) * 0x2000)
         e = self.engine
         e.enter_protected(CODE, cs=0x73, ds=0x7B)
         for name in ("ds", "es", "ss"):
@@ -86,8 +89,10 @@ cdef class CaseRunner:
         cdef u32 len = (<const u32 *>(r + 24))[0], k, steps = 0, n
         cdef Block *b
         cdef i32 vec = -1
-        memset(code, 0xCC, 64)
+        memset(code, HLT, 64)
         memcpy(code, r, len if len < 24 else 24)
+        code[len] = 0xEB        # JMP to itself: a block runs up to it, and RIP stays at the end of the code
+        code[len + 1] = 0xFE
         phys_write(c, PHYS_CODE + (CODE & 0xFFF), code, 64)
         if window:
             phys_write(c, PHYS_WINDOW + window_at, r + 64 + (512 if fx else 0), window)

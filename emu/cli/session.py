@@ -55,8 +55,14 @@ class Session:
 
     def run(self) -> Stop:
         """Until the end."""
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, self._signalled)
+        before = {number: signal.signal(number, self._signalled) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+        try:
+            return self._run()
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _run(self) -> Stop:
         machine = self.machine
         limit = None if self.options.timeout is None else int(self.options.timeout * 1e9)
         if self.options.paused:
@@ -65,7 +71,7 @@ class Session:
             stop = machine.run() if limit is None else machine.run_until(limit)
             if stop.reason == "paused":
                 while not machine.wait_resumed(0.2):
-                    pass
+                    pass        # a signal can come in between
             elif self.options.no_shutdown and stop.reason in ("poweroff", "reset", "triple-fault", "hang") and not self.signal:
                 if stop.report:
                     say(self.options.prog, stop.report)

@@ -257,13 +257,12 @@ cdef Insn *fpu_load(CPU *c, Insn *i, u32 kind, const void *p) noexcept nogil:
         return unwind(c, i)
     start(c, &f)
     v = operand(c, i, &f, kind, p)
-    if not st_empty(c, 7):
+    if kind == K_0T and st_empty(c, i.x):       # before the check for a free register
+        f.ex = SW_IE | SW_SF
+        v = nan80()
+    elif not st_empty(c, 7):
         f.ex = SW_IE | SW_SF | SW_C1
         v = nan80()
-    elif kind == K_0T:
-        if st_empty(c, i.x):
-            f.ex = SW_IE | SW_SF
-            v = nan80()
     elif kind == K_M32 or kind == K_M64:
         if is_snan(v):
             f.ex |= SW_IE
@@ -345,12 +344,11 @@ cdef Insn *math_push(CPU *c, Insn *i, u32 op) noexcept nogil:
         r2 = r if exp80(r) == EXP_MAX and not c2 and f.ex & SW_IE or is_nan(r) else mk80(0, BIAS, <u64>1 << 63)
     else:
         x_sincos(&f, a, &r, &r2, &c2)
-    if fpu_commit(c, i, f.ex, 0):
-        if op != U_XTRACT:
-            c.s.fpu.sw = <u16>(c.s.fpu.sw & ~SW_C2 | c2)
-        if not c2:
-            st_put(c, 0, r)
-            st_push(c, r2)
+    if fpu_commit(c, i, f.ex, 0) and not c2:
+        st_put(c, 0, r)
+        st_push(c, r2)
+    if op != U_XTRACT:
+        c.s.fpu.sw = <u16>(c.s.fpu.sw & ~SW_C2 | c2)
     return finish(c, i, <slow_t>0)
 
 
@@ -373,6 +371,8 @@ cdef Insn *fpu_math(CPU *c, Insn *i, u32 op) noexcept nogil:
     if st_empty(c, 0) or (pair and st_empty(c, 1)):
         f.ex = SW_IE | SW_SF
         r = nan80()
+        if op == U_PREM or op == U_PREM1 or op >= U_SIN:
+            keep = SW_CC & ~SW_C2
     elif op == U_SQRT:
         r = x_sqrt(&f, a)
     elif op == U_RINT:
@@ -381,9 +381,7 @@ cdef Insn *fpu_math(CPU *c, Insn *i, u32 op) noexcept nogil:
         r = x_scale(&f, a, b)
     elif op == U_PREM or op == U_PREM1:
         r = x_rem(&f, a, b, op == U_PREM1, &cc)
-        keep = 0
-        if f.ex & SW_IE:
-            keep = SW_C0 | SW_C3
+        keep = SW_C0 | SW_C3 if is_nan(r) else 0
     elif op == U_F2XM1:
         r = x_2xm1(&f, a)
     elif op == U_YL2X:
@@ -398,11 +396,12 @@ cdef Insn *fpu_math(CPU *c, Insn *i, u32 op) noexcept nogil:
             x_sincos(&f, a, &r, NULL, &cc)
         else:
             x_sincos(&f, a, NULL, &r, &cc)
-    if fpu_commit(c, i, f.ex, 0):
-        if keep != SW_CC:
-            c.s.fpu.sw = <u16>(c.s.fpu.sw & ~(~keep & (SW_CC & ~SW_C1)) | cc)
-        if not (cc & SW_C2 and op >= U_SIN):
-            st_put(c, dst, r)
-            if pops:
-                st_pop(c)
+    if fpu_commit(c, i, f.ex, 0) and not (cc & SW_C2 and op >= U_SIN):
+        st_put(c, dst, r)
+        if pops:
+            st_pop(c)
+    elif op == U_PREM or op == U_PREM1:
+        keep = SW_C0 | SW_C3
+        cc = 0
+    c.s.fpu.sw = <u16>(c.s.fpu.sw & ~(~keep & (SW_CC & ~SW_C1)) | cc)
     return finish(c, i, <slow_t>0)

@@ -197,7 +197,7 @@ cdef class FwCfg(Device):
     cdef void transfer(self, u64 addr) noexcept nogil:
         """One FWCfgDmaAccess {be32 control, be32 length, be64 address}; control is written back."""
         cdef u8 desc[16]
-        cdef u8 zeros[256]
+        cdef u8 zeros[4096]
         cdef u32 control, length, n, answer = 0
         cdef u64 to, left, have
         if self.dma is None:
@@ -220,7 +220,7 @@ cdef class FwCfg(Device):
             left = length - left            # past the end: zeros
             memset(&zeros[0], 0, sizeof(zeros))
             while left:
-                n = 256 if left > 256 else <u32>left
+                n = 4096 if left > 4096 else <u32>left
                 self.dma.write(to, &zeros[0], n)
                 to += n
                 left -= n

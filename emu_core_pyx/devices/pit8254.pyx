@@ -111,7 +111,7 @@ cdef u64 next_change(Counter *c, u64 t) noexcept nogil:
         if c.mode == 2 and c.n == 1:
             return t + 1
         edge = c.n - 1 if c.mode == 2 else (c.n + 1) >> 1
-        if t + 1 <= c.t0:
+        if <i64>(t - c.t0) < 0:
             return c.t0 + edge
         k = (t - c.t0) // c.n
         p = (t - c.t0) % c.n
@@ -164,7 +164,7 @@ cdef void load(Counter *c, u64 t0) noexcept nogil:
 
 cdef void freeze(Counter *c, u64 t) noexcept nogil:
     if not c.stopped:
-        c.frozen = t - c.t0 if t > c.t0 else 0
+        c.frozen = t - c.t0 if <i64>(t - c.t0) > 0 else 0
         c.stopped = 1
 
 
@@ -186,8 +186,9 @@ cdef void count_written(Counter *c, u32 raw, u64 t) noexcept nogil:
             load(c, t + 1)
             c.frozen = 0
         elif c.gate:
-            if t < c.t0:
+            if <i64>(t - c.t0) < 0:
                 c.n = c.cr
+                c.null_count = 0
                 return
             p = (t - c.t0) % c.n
             half = (c.n + 1) >> 1
@@ -348,7 +349,7 @@ cdef class Pit8254(ByteDevice):
             if c.mode == 0 or c.mode == 4:
                 freeze(c, t)
             elif c.mode == 2 or c.mode == 3:
-                c.frozen = t - c.t0 if t > c.t0 else 0
+                c.frozen = t - c.t0 if <i64>(t - c.t0) > 0 else 0
             c.gate = 0
             return
         c.gate = 1

@@ -58,12 +58,17 @@ cdef Insn *salc(CPU *c, Insn *i) noexcept nogil:
 
 
 cdef Insn *bound_rm(CPU *c, Insn *i, uint_t t, acc_t a) noexcept nogil:
-    cdef uint_t *p = <uint_t *>rd_at(c, i.seg, ea(c, i), 2 * sizeof(uint_t), a)
-    cdef i64 x
+    """Two reads, lower bound first."""
+    cdef uint_t *p = <uint_t *>rd_at(c, i.seg, ea(c, i), sizeof(uint_t), a)
+    cdef i64 x = sext(reg(c, i.dst, t)[0])
+    cdef bint low
     if p == NULL:
         return miss(c, i)
-    x = sext(reg(c, i.dst, t)[0])
-    if x < sext(p[0]) or x > sext(p[1]):
+    low = x < sext(p[0])
+    p = <uint_t *>rd_at(c, i.seg, (ea(c, i) + sizeof(uint_t)) & i.amask, sizeof(uint_t), a)
+    if p == NULL:
+        return miss(c, i)
+    if low or x > sext(p[0]):
         return fault(c, i, EXC_BR, 0)
     return finish(c, i, a)
 

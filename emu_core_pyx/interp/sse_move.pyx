@@ -307,21 +307,19 @@ cdef Insn *pextrw_rxi(CPU *c, Insn *i) noexcept nogil:
 # ---- MASKMOVDQU ----
 
 cdef bint store_masked(CPU *c, Insn *i, u8 *data, u8 *mask, u32 n) noexcept nogil:
-    """Write the bytes whose mask has its sign set to seg:(E/R)DI. 0 = fault noted, nothing written."""
+    """Write the bytes whose mask has its sign set to seg:(E/R)DI. 0 = fault noted, nothing written.
+
+    As hardware does, all n bytes must be writable whatever the mask says, and the high quadword is tried first.
+    """
     cdef u64 off = c.s.gpr[RDI] & i.amask
-    cdef u32 k, first = n, last = 0
-    for k in range(n):
-        if mask[k] & 0x80:
-            last = k
-            if first == n:
-                first = k
-    if first == n:
-        return 1
+    cdef u32 k
     sync(c, i)
-    if not mem_probe_write(c, i.seg, off + first, last - first + 1):
+    if n == 16 and not mem_probe_write(c, i.seg, off + 8 & i.amask, 8):
         return 0
-    for k in range(first, last + 1):
-        if mask[k] & 0x80 and not mem_write(c, i.seg, off + k, data + k, 1):
+    if not mem_probe_write(c, i.seg, off, 8):
+        return 0
+    for k in range(n):
+        if mask[k] & 0x80 and not mem_write(c, i.seg, off + k & i.amask, data + k, 1):
             return 0
     return 1
 
@@ -335,9 +333,9 @@ cdef Insn *maskmovdqu_xx(CPU *c, Insn *i) noexcept nogil:
 cdef Insn *maskmovq_pp(CPU *c, Insn *i, acc_t a) noexcept nogil:
     if mmx_blocked(c, a):
         return miss(c, i)
+    mmx_touch(c)        # hardware enters MMX state before the store can fault
     if not store_masked(c, i, <u8 *>&c.s.fpu.st[i.dst].sig, <u8 *>&c.s.fpu.st[i.src].sig, 8):
         return miss(c, i)
-    mmx_touch(c)
     return finish(c, i, <slow_t>0)
 
 

@@ -64,15 +64,16 @@ cdef Insn *movs(CPU *c, Insn *i, uint_t t, acc_t a) noexcept nogil:
 
 
 cdef Insn *cmps(CPU *c, Insn *i, uint_t t, acc_t a) noexcept nogil:
-    cdef uint_t *p = <uint_t *>rd_at(c, i.seg, c.s.gpr[RSI] & i.amask, sizeof(uint_t), a)
+    """The destination is read first, as on hardware."""
+    cdef uint_t *p = <uint_t *>rd_at(c, ES, c.s.gpr[RDI] & i.amask, sizeof(uint_t), a)
     cdef uint_t x, y
     if p == NULL:
         return miss(c, i)
-    x = p[0]
-    p = <uint_t *>rd_at(c, ES, c.s.gpr[RDI] & i.amask, sizeof(uint_t), a)
+    y = p[0]
+    p = <uint_t *>rd_at(c, i.seg, c.s.gpr[RSI] & i.amask, sizeof(uint_t), a)
     if p == NULL:
         return miss(c, i)
-    y = p[0]
+    x = p[0]
     flags_sub(c, x, y, <uint_t>(x - y))
     move_reg(c, RSI, step(c, t), i.amask)
     move_reg(c, RDI, step(c, t), i.amask)
@@ -409,7 +410,7 @@ cdef u32 cmps_run(CPU *c, Insn *i, uint_t t, while_t w) noexcept nogil:
         else:
             n = 1
             c.now_adj = i.rem - 1
-            if not mem_read(c, i.seg, si, &x, sizeof(uint_t)) or not mem_read(c, ES, di, &y, sizeof(uint_t)):
+            if not mem_read(c, ES, di, &y, sizeof(uint_t)) or not mem_read(c, i.seg, si, &x, sizeof(uint_t)):
                 return STOPPED
         move_reg(c, RSI, d * <i64>n, i.amask)
         move_reg(c, RDI, d * <i64>n, i.amask)

@@ -15,7 +15,7 @@ from emu_core_pyx.cpu.fpu cimport (
 )
 from emu_core_pyx.decode.registry cimport Registry
 from emu_core_pyx.block.insn cimport Insn, handler_t
-from emu_core_pyx.interp.dispatch cimport finish, likely, miss, next_insn, unlikely, unwind
+from emu_core_pyx.interp.dispatch cimport finish, insn_rip, likely, miss, next_insn, unlikely, unwind
 from emu_core_pyx.interp.x87 cimport (
     has, has0, i16_t, i32_t, m32_t, m64_t, masked, note, note_none, x87_st_i16, x87_st_i32, x87_st_i64, x87_st_m32, x87_st_m64,
 )
@@ -152,6 +152,24 @@ cdef inline u32 how_of(how_t h) noexcept nogil:
         return ST_POP | ST_TRUNC
 
 
+cdef inline bint narrows(CPU *c, u32 bias, u32 limit) noexcept nogil:
+    """ST(0) is a normal number of the smaller format too, before and after rounding to nearest."""
+    cdef F80 *s = &c.s.fpu.st[c.s.fpu.top]
+    return (<u32>(s.sexp & 0x7FFF) - bias - 1 < limit and <i64>s.sig < 0
+            and not (c.s.fpu.cw >> CW_RC_SHIFT) & 3)
+
+
+cdef inline u64 narrow(CPU *c, Insn *i, u32 drop, u32 bias) noexcept nogil:
+    """ST(0) rounded to nearest even, `drop` bits shorter, packed; PE and C1 noted."""
+    cdef F80 *s = &c.s.fpu.st[c.s.fpu.top]
+    cdef u64 frac = s.sig & ((<u64>1 << drop) - 1)
+    cdef u64 up = (frac + (<u64>1 << (drop - 1)) - 1 + ((s.sig >> drop) & 1)) >> drop
+    cdef u64 r = (<u64>((s.sexp & 0x7FFF) - bias) << (63 - drop)) + (s.sig << 1 >> (drop + 1)) + up
+    c.s.fpu.sw = <u16>(c.s.fpu.sw & ~SW_C1 | (frac != 0) << 5 | up << 9)
+    c.s.fpu.fip = insn_rip(c, i)
+    return r | <u64>(s.sexp >> 15) << (63 if drop == 11 else 31)
+
+
 cdef Insn *store(CPU *c, Insn *i, load_t t, how_t h, acc_t a) noexcept nogil:
     """FST, FSTP, FIST, FISTP, FISTTP, FBSTP."""
     cdef u8 *p
@@ -173,9 +191,16 @@ cdef Insn *store(CPU *c, Insn *i, load_t t, how_t h, acc_t a) noexcept nogil:
         elif load_t is not bcd_t and how_t is not trunc_t:
             if HOST_X87 and likely(masked(c) and has0(c)):
                 if load_t is m32_t:
-                    note(c, i, x87_st_m32(p, &c.s.fpu.st[c.s.fpu.top]))
+                    # the host's FST is fast, but not reading the status after it: the common case in integers
+                    if likely(narrows(c, BIAS - 127, 0xFD)):
+                        (<u32 *>p)[0] = <u32>narrow(c, i, 40, BIAS - 127)
+                    else:
+                        note(c, i, x87_st_m32(p, &c.s.fpu.st[c.s.fpu.top]))
                 elif load_t is m64_t:
-                    note(c, i, x87_st_m64(p, &c.s.fpu.st[c.s.fpu.top]))
+                    if likely(narrows(c, BIAS - 1023, 0x7FD)):
+                        (<u64 *>p)[0] = narrow(c, i, 11, BIAS - 1023)
+                    else:
+                        note(c, i, x87_st_m64(p, &c.s.fpu.st[c.s.fpu.top]))
                 elif load_t is i16_t:
                     note(c, i, x87_st_i16(p, &c.s.fpu.st[c.s.fpu.top]))
                 elif load_t is i32_t:

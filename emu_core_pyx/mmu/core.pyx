@@ -18,7 +18,7 @@ from libc.string cimport memcpy, memset
 from emu_core_pyx.types cimport i64, u8, u16, u32, u64
 from emu_core_pyx.cpu.state cimport CPU, TlbEntry
 from emu_core_pyx.cpu.bits cimport (
-    CR0_PG_SHIFT, CR0_WP, CR4_PAE, CR4_PGE, CR4_PSE, CR4_SMAP, CR4_SMEP, EFER_LMA, EFER_NXE, EXC_PF, FEAT_LM,
+    CR0_PG_SHIFT, CR0_WP, CR4_PAE, CR4_PGE, CR4_PSE, CR4_SMAP, CR4_SMEP, EFER_LMA, EFER_NXE, EXC_PF,
 )
 from emu_core_pyx.cpu.control cimport page_watched
 from emu_core_pyx.block.cache cimport code_written
@@ -29,7 +29,7 @@ from emu_core_pyx.mmu.physmem cimport (
 from emu_core_pyx.mmu.shadow cimport (
     shadow_drop_all, shadow_edit, shadow_free, shadow_lookup, shadow_mark_fetched, shadow_new, shadow_switch,
 )
-from emu_core_pyx.mmu.tlb cimport MODE_SHADOW, TAG_BUS, TAG_HOOKED, TAG_KIND, TAG_NONE, Mmu, Target, TlbSet
+from emu_core_pyx.mmu.tlb cimport MODE_SHADOW, PHYSICAL_BITS, TAG_BUS, TAG_HOOKED, TAG_KIND, TAG_NONE, Mmu, Target, TlbSet
 from emu_core_pyx.mmu.walk cimport (
     E_BIG, E_FLAGS, E_X, PF_I, PF_U, PF_W, PTE_D, PTE_G, PTE_P, PTE_U, PTE_W, Walk, allowed, guest_walk,
 )
@@ -190,7 +190,7 @@ cdef void refresh_mode(CPU *c) noexcept nogil:
     cdef Mmu *m = <Mmu *>c.mmu
     cdef u64 above
     m.sig = signature(c)
-    m.maxphy = 40 if c.feat & FEAT_LM else 36
+    m.maxphy = PHYSICAL_BITS
     m.wp = (c.s.cr0 & CR0_WP) != 0
     m.pse = (c.s.cr4 & CR4_PSE) != 0
     m.smep = (c.s.cr4 & CR4_SMEP) != 0
@@ -497,8 +497,7 @@ cdef bint load_pdptes(CPU *c, u64 cr3) noexcept nogil:
     cdef u32 k
     if not c.s.a20:
         at &= ~(<u64>1 << 20)
-    m.maxphy = 40 if c.feat & FEAT_LM else 36
-    reserved = ~((<u64>1 << m.maxphy) - 1) | 0x1E6
+    reserved = ~((<u64>1 << PHYSICAL_BITS) - 1) | 0x1E6
     phys_read(c, at, v, 32)
     for k in range(4):
         if v[k] & PTE_P and v[k] & reserved:

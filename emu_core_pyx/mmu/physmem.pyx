@@ -45,11 +45,11 @@ cdef class PhysMem:
     """RAM of `ram_bytes` (a multiple of 4096); more than `below_4g` of it continues at 4 GiB."""
 
     def __cinit__(self, u64 ram_bytes, u64 below_4g=0xE0000000):
+        self.fd = -1
         if ram_bytes == 0 or ram_bytes & 0xFFF or ram_bytes > 1 << 38:
             raise ValueError(f"RAM of {ram_bytes} bytes: must be a multiple of 4096, at most 256 GiB")
         if below_4g & 0xFFF or not 0x100000 <= below_4g <= 0xFE000000:
             raise ValueError(f"{below_4g:#x} bytes of RAM below 4 GiB: not possible")
-        self.fd = -1
         self.ram_bytes = ram_bytes
         self.below_4g = min(ram_bytes, below_4g)
         self.map_bytes = ram_bytes + EXTRA_BYTES

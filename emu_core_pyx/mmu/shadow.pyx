@@ -12,7 +12,7 @@ from libc.string cimport memcmp, memcpy, memset
 from emu_core_pyx.types cimport u8, u32, u64
 from emu_core_pyx.cpu.state cimport CPU
 from emu_core_pyx.mmu.core cimport (
-    ACC_EXEC, ACC_KIND, ACC_WRITE, fresh_gen, refresh_mode, revoke, set_init, signature, tlb_clear, tlb_flush,
+    ACC_EXEC, ACC_KIND, ACC_WRITE, fresh_gen, page_fault, refresh_mode, revoke, set_init, signature, tlb_clear, tlb_flush,
 )
 from emu_core_pyx.mmu.tlb cimport Mmu, TlbSet
 from emu_core_pyx.mmu.physmem cimport FRAME_TABLE
@@ -20,6 +20,9 @@ from emu_core_pyx.mmu.walk cimport (
     E_BIG, E_FETCHED, E_FLAGS, E_X, PTE_A, PTE_D, PTE_G, PTE_P, PTE_U, PTE_W, Walk, allowed, entry_shift, guest_walk,
     level_shift, set_bits,
 )
+
+cdef enum:
+    NOT_PRESENT = 2     # no entry: PTE_P is clear
 
 cdef extern from *:
     int ctz32 "__builtin_ctz"(u32 x) noexcept nogil
@@ -423,13 +426,16 @@ cdef void make_room(CPU *c) noexcept nogil:
 # ---- lookup and fill ---------------------------------------------------------------------------------
 
 cdef inline u64 from_table(CPU *c, Mmu *m, Shadow *sh, Leaf *l, u64 lin, u32 access) noexcept nogil:
-    """Make or raise one entry from the last-level table alone; 0: not that simple."""
+    """Make or raise one entry from the last-level table alone.  NOT_PRESENT: #PF is noted; 0: walk."""
     cdef Table *t = &sh.tables[l.table]
     cdef u32 k = <u32>(lin >> 12) & 511
     cdef u8 *at = l.at + (k << t.es)
     cdef u64 ent = (<u64 *>at)[0] if t.es == 3 else (<u32 *>at)[0], rights, e
     cdef u8 need = PTE_A
-    if not ent & PTE_P or ent & m.rsvd:
+    if not ent & PTE_P:
+        page_fault(c, lin, access, 0)
+        return NOT_PRESENT
+    if ent & m.rsvd:
         return 0
     rights = l.upper & (ent | ~<u64>(PTE_W | PTE_U))
     if m.nx and ent >> 63:
@@ -509,7 +515,7 @@ cdef u64 shadow_lookup(CPU *c, u64 lin, u32 access, Walk *w) noexcept nogil:
         if not l.big:
             e = from_table(c, m, sh, l, lin, access)
             if e:
-                return e
+                return e if e != NOT_PRESENT else 0
     return from_walk(c, m, sh, lin, access, w)
 
 

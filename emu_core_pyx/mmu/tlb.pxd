@@ -17,6 +17,7 @@ cdef struct TlbSet:     # the TLB of one privilege level
 
 cdef enum:
     MODE_SHADOW = 1
+    PHYSICAL_BITS = 36  # MAXPHYADDR, as cpu/cpuid.pyx reports it
     MAX_SETS = 64
 
 cdef struct MmuCounters:

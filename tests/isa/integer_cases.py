@@ -4,11 +4,11 @@
         ...
 
 Memory operands lie in the window, which straddles a page boundary (so some accesses do too); a few go to unmapped
-or read-only memory.  Registers are random with a preference for edge values.  Every bit of the result is defined
+or read-only memory.  Forms that may reach other bytes of the two pages have them all as their window.  Registers are random with a preference for edge values.  Every bit of the result is defined
 by UNDEFINED.md, so nothing needs masking but what the oracle cannot set (EFLAGS_COMPARED).
 """
 import numpy as np
-from oracle import CODE, ROM, WINDOW, Oracle
+from oracle import CODE, ROM, WINDOW, WINDOW_SIZE, Oracle
 
 WINDOW_AT = 0x1000 - 128
 WINDOW_LEN = 256
@@ -18,20 +18,26 @@ EDGES = np.array([0, 1, 2, 7, 8, 9, 15, 16, 17, 31, 32, 0x7F, 0x80, 0xFF, 0x100,
                   0x80000000, 0x80000001, 0xFFFFFFFE, 0xFFFFFFFF, 0xFFFF8000, 0xFFFFFF80], np.uint32)
 
 
+def window_at(cases):
+    """Where the records' window begins."""
+    return 0 if cases.dtype["window"].shape[0] == WINDOW_SIZE else WINDOW_AT
+
+
 class Maker:
     """Builds n records of one form: registers first, then code whose displacements fit them."""
 
-    def __init__(self, rng, n):
+    def __init__(self, rng, n, wide=False):
         self.rng = rng
         self.n = n
-        self.cases = Oracle.cases(n, WINDOW_LEN)
+        self.window_len = WINDOW_SIZE if wide else WINDOW_LEN
+        self.cases = Oracle.cases(n, self.window_len)
         self.gpr = rng.integers(0, 1 << 32, (n, 8), dtype=np.uint32)
         edge = rng.random((n, 8)) < 0.35
         self.gpr[edge] = rng.choice(EDGES, edge.sum())
-        self.cases["window"] = rng.integers(0, 256, (n, WINDOW_LEN), dtype=np.uint8)
+        self.cases["window"] = rng.integers(0, 256, (n, self.window_len), dtype=np.uint8)
         zero = rng.random(n) < 0.1
         self.cases["window"][zero] = 0
-        self.cases["eflags"] = rng.integers(0, 1 << 32, n) & 0xCD5
+        self.cases["eflags"] = rng.integers(0, 1 << 32, n) & 0xCD5 | np.where(rng.random(n) < 0.08, 0x40000, 0)
         self.columns = []
 
     def integers(self, low, high):
@@ -93,15 +99,10 @@ class Maker:
 
     def put(self, address, value, size=4):
         """Place little-endian values at addresses that lie in the window."""
-        at = np.asarray(address, np.int64) - WINDOW - WINDOW_AT
-        ok = (at >= 0) & (at + size <= WINDOW_LEN)
+        at = np.asarray(address, np.int64) - WINDOW - window_at(self.cases)
+        ok = (at >= 0) & (at + size <= self.window_len)
         for k in range(size):
             self.cases["window"][np.nonzero(ok)[0], at[ok] + k] = (np.asarray(value).astype(np.int64)[ok] >> (8 * k)) & 0xFF
-
-
-def sized(opcode_byte, *opcode):
-    """(prefix + opcode, size) of the byte, word and dword variants; opcode given for the word/dword one."""
-    return [(opcode_byte, 1), (b"\x66" + bytes(opcode), 2), (bytes(opcode), 4)]
 
 
 def forms_modrm():
@@ -168,7 +169,7 @@ def forms_modrm():
 
 
 def modrm_case(rng, n, code, size, digit, imm, kind, memory):
-    m = Maker(rng, n)
+    m = Maker(rng, n, wide=memory and kind == "bit")
     pushes = "push" in kind or kind == "pop"
     if pushes:
         m.gpr[:, ESP] = m.at(size, 0.02)
@@ -182,8 +183,6 @@ def modrm_case(rng, n, code, size, digit, imm, kind, memory):
         off = m.integers(-160, 160)
         rows = np.arange(n)
         m.gpr[rows, reg] = off if size == 4 else (m.integers(0, 1 << 16) << 16 | off & 0xFFFF)
-        if pushes:
-            raise AssertionError
     for b in code:
         m.byte(b)
     if not memory:
@@ -232,7 +231,7 @@ def modrm_cases(rng, per_form):
 def plain_cases(rng, per_form):
     """No ModRM: registers in the opcode, accumulator forms, flags, BCD."""
     def plain(name, code, imm=0, setup=None, n=per_form):
-        m = Maker(rng, n)
+        m = Maker(rng, n, wide=setup is not None)
         if setup:
             setup(m)
         for b in code:
@@ -372,7 +371,7 @@ def string_cases(rng, per_form):
             for pre in (b"", b"\xF3", b"\xF2"):
                 if pre == b"\xF2" and name not in ("cmps", "scas"):
                     continue
-                m = Maker(rng, per_form * (4 if pre else 1))
+                m = Maker(rng, per_form * (4 if pre else 1), wide=True)
                 mid = WINDOW + WINDOW_AT + 128
                 m.gpr[:, ESI] = mid + m.integers(-16, 16)
                 m.gpr[:, EDI] = mid + m.integers(-16, 16)

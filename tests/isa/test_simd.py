@@ -1,12 +1,15 @@
 """MMX, SSE and SSE2 against the host CPU: every opcode row, register and memory forms, random and awkward operands.
 
 The encodings come from the decoder's rows (decode/rows_simd.py), so a new row is tested as soon as it is there.
-EMU_CASES scales the number of cases per row (default 1: about 600,000 in all take a minute).
+EMU_CASES scales the number of cases per row (default 1: about 640,000 cases in all, half a minute).
 
-Explained differences to the host: none.
+Explained differences to the host:
+- An MMX store (MOVD, MOVQ, MOVNTQ) that faults: Intel's microcode has cleared TOP by then, we leave everything alone, as the
+  SDM promises for a fault. (MASKMOVQ enters MMX state before it faults, and so do we; so do conversions that raise #XM.)
 """
 import os
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,7 +21,8 @@ SCALE = float(os.environ.get("EMU_CASES", "1"))
 N = max(64, int(1000 * SCALE))
 WINDOW_LEN = 192
 EFLAGS_COMPARED = 0x240CD5          # not RF, which is set in what a fault pushes
-WINDOW_AT = 0x1000 - 96             # operands cross the page boundary now and then
+MIDDLE = 0x1000 - 96                # where the window lies: operands cross a page boundary now and then,
+END = 0x2000 - WINDOW_LEN           # or run into unmapped memory
 
 F32 = [0, 0x80000000, 1, 0x80000001, 0x7FFFFF, 0x800000, 0x7F800000, 0xFF800000, 0x7FC00001, 0xFFC00000, 0x7F800001,
        0xFF812345, 0x3F800000, 0xBF800000, 0x7F7FFFFF, 0x4F000000, 0xCF000000, 0x4EFFFFFF, 0x33800000, 0x00800001,
@@ -42,6 +46,9 @@ def rows(*features):
         for prefix in m[1].split("/"):
             opcode = bytes.fromhex(m[2])
             yield (None if prefix == "NP" else int(prefix, 16)), opcode, m[3] and int(m[3]), m[4], m[5]
+
+
+OTHERS = [(None, b"\x0F\xAE", 2, "ldmxcsr", "Md"), (None, b"\x0F\xAE", 3, "stmxcsr", "Md"), (None, b"\x0F\xC3", None, "movnti", "My,Gy")]
 
 
 def quads(rng, n):
@@ -113,16 +120,14 @@ def encode(cases, rng, row):
     cases["code"], cases["code_len"] = code, length
 
 
-def make(rng, host, row, n=N, unmasked=0.1):
+def make(rng, host, row, window_at, n, unmasked):
     cases = host.cases(n, window=WINDOW_LEN, fx=True)
     encode(cases, rng, row)
     cases["gpr"] = quads(rng, 4 * n).view("<u4").reshape(n, 8)
-    place = rng.random(n)
     aligned = rng.integers(2, WINDOW_LEN // 16 - 3, n) * 16
-    anywhere = rng.integers(32, WINDOW_LEN - 48, n)
-    target = np.where(place < 0.8, WINDOW + WINDOW_AT + aligned, WINDOW + WINDOW_AT + anywhere)
-    target = np.where(place > 0.98, ROM + aligned, target)
-    target = np.where(place > 0.99, WINDOW + 0x2000 - 8 + (anywhere & 15), target)
+    anywhere = rng.integers(32, WINDOW_LEN - (16 if window_at == END else 48), n)
+    target = WINDOW + window_at + np.where(rng.random(n) < (0.3 if window_at == END else 0.8), aligned, anywhere)
+    target = np.where(rng.random(n) < 0.01, ROM + aligned, target)
     cases["gpr"][:, 6] = target                                  # ESI
     cases["gpr"][:, 7] = target                                  # EDI
     cases["eflags"] = rng.choice(np.array([0, 1, 4, 0x10, 0x40, 0x80, 0x800, 0x8D5, 0x40000], "u4"), n)
@@ -177,17 +182,28 @@ def row_id(row):
     return f"{mnemonic}-{'' if prefix is None else f'{prefix:02X}'}{opcode.hex().upper()}"
 
 
+def forgive(cases, expected, row):
+    """Apply the explained differences to what the host said."""
+    if row[3] in ("movd", "movq", "movntq") and row[4][0] in "EQM":
+        faulted = (expected["vec"] == 14) | (expected["vec"] == 17)
+        for lo, hi in ((2, 4), (32, 160)):
+            expected["fx"][faulted, lo:hi] = cases["fx"][faulted, lo:hi]
+
+
 def check(runner, host, row, unmasked=0.1):
     rng = np.random.default_rng(int.from_bytes(row_id(row).encode(), "little") & 0xFFFFFFFF)
-    cases = make(rng, host, row, unmasked=unmasked)
-    expected = host.run(cases, window_at=WINDOW_AT)
-    ours = np.zeros(len(cases), result_dtype(WINDOW_LEN, fx=True))
-    runner.run(cases, ours, WINDOW_AT)
-    compare(cases, ours, expected)
+    for window_at, n in ((MIDDLE, N * 7 // 8), (END, N // 8)):
+        cases = make(rng, host, row, window_at, n, unmasked)
+        expected = host.run(cases, window_at)
+        ours = runner.run(cases, np.zeros(n, result_dtype(WINDOW_LEN, fx=True)), window_at)
+        forgive(cases, expected, row)
+        compare(cases, ours, expected)
 
 
-@pytest.mark.parametrize("row", rows("MMX", "SSE", "SSE2"), ids=row_id)
+@pytest.mark.parametrize("row", [*rows("MMX", "SSE", "SSE2"), *OTHERS], ids=row_id)
 def test_row(runner, host, row):
+    if row[3][:5] in ("rcpps", "rcpss", "rsqrt") and "GenuineIntel" not in Path("/proc/cpuinfo").read_text():
+        pytest.skip("RCPPS and RSQRTPS are Intel's, this host's are others")
     check(runner, host, row)
 
 

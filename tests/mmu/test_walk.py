@@ -27,8 +27,7 @@ class Pair:
         self.r = random.Random(seed)
         self.cpu = TestCpu(RAM, mmu)
         self.long = bool(MODES[mode]["efer"] & LMA)
-        self.cpu.set(feat=1 << 61 | 0xFFFFFFFF if self.long else 0xFFFFFFFF)
-        self.ref = Reference(bytearray(RAM), 40 if self.long else 36)
+        self.ref = Reference(bytearray(RAM))
         self.regs(cr4=MODES[mode]["cr4"], efer=MODES[mode]["efer"])
         self.pae = bool(MODES[mode]["cr4"] & PAE)
         self.size = 8 if self.pae else 4

@@ -90,12 +90,6 @@ main:   GATE SEL_GATE, SEL_CODE0, inner, 0xEC, 3
         TRY "inner stack in the ldt"
         USER user_call
         ENDTRY
-        andb $0x7F, gdt + SEL_DATA1 + 5
-        movw $SEL_DATA1 | 1, tss + 16
-        TRY "inner stack not present"
-        USER user_call
-        ENDTRY
-        orb $0x80, gdt + SEL_DATA1 + 5
         TRY "far call to data"
         lcall $SEL_DATA0, $inner
         ENDTRY
@@ -120,6 +114,8 @@ main:   GATE SEL_GATE, SEL_CODE0, inner, 0xEC, 3
         TRY "retf to more privilege"
         USER user_retf
         ENDTRY
+        pushl $0x3002
+        popfl
         TRY "retf outwards drops ds, keeps es"
         movl $SEL_DATA0, %eax
         movl %eax, %ds

@@ -5,9 +5,9 @@
         TRY "ds \text"
         movl $\sel, %eax
         movl %eax, %ds
-        ENDTRY
         movl $SEL_DATA0, %eax
         movl %eax, %ds
+        ENDTRY
         TRY "ss \text"
         movl $\sel, %eax
         movl %eax, %ss
