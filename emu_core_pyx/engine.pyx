@@ -32,6 +32,7 @@ from emu_core_pyx.bus.irq cimport IrqSource
 from emu_core_pyx.bus.visitor cimport Visitor
 from emu_core_pyx.interp.dispatch cimport raise_exc, run_blocks
 from emu_core_pyx.interp.simd cimport simd_enter, simd_leave
+from emu_core_pyx.cpu.fpu cimport fpu_enter, fpu_leave
 from emu_core_pyx.cpu.cpuid cimport set_model
 from emu_core_pyx.decode.decoder cimport Decoder, decode_for_cache
 from emu_core_pyx.decode.registry cimport Registry
@@ -279,7 +280,9 @@ cdef class Engine:
             stop = <u64>1 << 62
         with nogil:
             simd_enter(c)
+            fpu_enter(c)
             self.loop(stop, until)
+            fpu_leave(c)
             simd_leave(c)
         return Stop(REASONS[c.stop_reason], c.exit_code, c.stop_detail)
 

@@ -12,6 +12,7 @@ from emu_core_pyx.cpu.state cimport CPU
 from emu_core_pyx.cpu.bits cimport CS, EXC_NONE, RIP
 from emu_core_pyx.cpu.flags cimport get_eflags, put_eflags
 from emu_core_pyx.cpu.segment cimport mode_refresh, set_cpl
+from emu_core_pyx.cpu.fpu cimport fpu_enter, fpu_leave
 from emu_core_pyx.block.cache cimport find_block, step_block
 from emu_core_pyx.block.insn cimport Block
 from emu_core_pyx.engine cimport Engine
@@ -56,12 +57,14 @@ cdef class CaseRunner:
         table(TABLE_C, {(CODE >> 12) & 1023: PHYS_CODE | 7, ((CODE >> 12) & 1023) + 1: (PHYS_CODE + 0x1000) | 7})
         mem.write(PHYS_CODE, bytes([HLT]) * 0x2000)
         e = self.engine
-        e.enter_protected(CODE, cs=0x73, ds=0x7B)
+        e.enter_protected(CODE, cs=0x23, ds=0x2B)
         for name in ("ds", "es", "ss"):
-            e.set_segment(name, 0x7B, 0, 0xFFFFFFFF, 0xC0F3)
+            e.set_segment(name, 0x2B, 0, 0xFFFFFFFF, 0xC0F3)
         e.set_segment("fs", 0, 0, 0, 0x10000)
         e.set_segment("gs", 0, 0, 0, 0x10000)
-        e.set_segment("cs", 0x73, 0, 0xFFFFFFFF, 0xC0FB)
+        e.set_segment("cs", 0x23, 0, 0xFFFFFFFF, 0xC0FB)
+        e.set_segment("tr", 0x40, 0, 0x20, 0x8B)     # too short for an I/O map: ports are #GP
+        mem.write(PHYS_CODE, bytes([0xCC]) * 0x2000)
         e.set_regs(cr3=DIR, cr4=0x600, cr0=0x80050033)
 
     def run(self, cases, out, u32 window_at=0):
@@ -78,8 +81,10 @@ cdef class CaseRunner:
             raise ValueError("cases and out differ in length")
         with nogil:
             simd_enter(c)
+            fpu_enter(c)
             for k in range(n):
                 self.one(&src[k * in_size], &dst[k * out_size], window, window_at, fx)
+            fpu_leave(c)
             simd_leave(c)
         return out
 
@@ -143,9 +148,11 @@ cdef class CaseRunner:
         c.exc_dr6 = 0
         o += 52
         if fx:
+            fpu_leave(c)
             simd_leave(c)
             save_fx(c, o)
             simd_enter(c)
+            fpu_enter(c)
             o += 512
         if window:
             phys_read(c, PHYS_WINDOW + window_at, o, window)
@@ -153,8 +160,9 @@ cdef class CaseRunner:
 
 cdef void load_fx(CPU *c, const u8 *p) noexcept nogil:
     cdef u32 k
+    fpu_leave(c)
     simd_leave(c)
-    c.s.fpu.cw = (<const u16 *>p)[0]
+    c.s.fpu.cw = (<const u16 *>p)[0] & 0x1F3F | 0x40
     c.s.fpu.sw = (<const u16 *>(p + 2))[0] & <u16>~0x3800
     c.s.fpu.top = ((<const u16 *>(p + 2))[0] >> 11) & 7
     c.s.fpu.tags = p[4]
@@ -168,6 +176,7 @@ cdef void load_fx(CPU *c, const u8 *p) noexcept nogil:
         memcpy(&c.s.fpu.st[(k + c.s.fpu.top) & 7], p + 32 + 16 * k, 10)
         memcpy(&c.s.xmm[k], p + 160 + 16 * k, 16)
     simd_enter(c)
+    fpu_enter(c)
 
 
 cdef void save_fx(CPU *c, u8 *p) noexcept nogil:

@@ -7,7 +7,7 @@ is split into halves, as bus agents do.  Not emulated: wait states, bus errors (
     bus.listing()
 """
 from libc.string cimport memmove, memset
-from emu_core_pyx.types cimport i64, u8, u16, u32, u64
+from emu_core_pyx.types cimport u16, u32, u64
 from emu_core_pyx.bus.device cimport Device
 
 cdef enum:

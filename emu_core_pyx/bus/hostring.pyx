@@ -1,7 +1,6 @@
 """See hostring.pxd.  `near_full` rises at 7/8 so that the run loop can stop and let the host drain."""
 from libc.stdlib cimport calloc, free
-from libc.string cimport memcpy
-from emu_core_pyx.types cimport u8, u32, u64
+from emu_core_pyx.types cimport u8, u64
 from emu_core_pyx.bus.device cimport Line
 
 

@@ -1,6 +1,6 @@
 """See pci.pxd."""
-from libc.string cimport memcpy, memset
-from emu_core_pyx.types cimport i32, u8, u16, u32, u64
+from libc.string cimport memcpy
+from emu_core_pyx.types cimport u8, u16, u32, u64
 from emu_core_pyx.bus.bus cimport Bus
 from emu_core_pyx.bus.device cimport Device, Line
 from emu_core_pyx.bus.visitor cimport Visitor

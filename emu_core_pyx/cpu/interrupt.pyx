@@ -177,6 +177,7 @@ cdef int deliver(CPU *c, u32 vector, u32 kind, bint has_err, u32 err, u64 rip) n
     cdef u32 image = get_eflags(c)
     cdef int r
     c.exc = EXC_NONE
+    c.delivered = 1
     if kind == INT_FAULT:
         image |= F_RF
     if not c.s.cr0 & CR0_PE:

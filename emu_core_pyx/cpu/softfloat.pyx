@@ -9,22 +9,22 @@ from emu_core_pyx.cpu.state cimport F80
 
 cdef inline void shift_jam(u64 *hi, u64 *lo, u32 n) noexcept nogil:
     """hi.lo >> n, what falls out ORed into the last bit."""
-    cdef u64 h = hi[0], l = lo[0], lost
+    cdef u64 h = hi[0], low = lo[0], lost
     if n == 0:
         return
     if n < 64:
-        lost = l << (64 - n)
-        lo[0] = (l >> n) | (h << (64 - n)) | (lost != 0)
+        lost = low << (64 - n)
+        lo[0] = (low >> n) | (h << (64 - n)) | (lost != 0)
         hi[0] = h >> n
     elif n == 64:
-        lo[0] = h | (l != 0)
+        lo[0] = h | (low != 0)
         hi[0] = 0
     elif n < 128:
-        lost = (h << (128 - n)) | l
+        lost = (h << (128 - n)) | low
         lo[0] = (h >> (n - 64)) | (lost != 0)
         hi[0] = 0
     else:
-        lo[0] = (h | l) != 0
+        lo[0] = (h | low) != 0
         hi[0] = 0
 
 
@@ -158,9 +158,15 @@ cdef F80 x_add(Fx *f, F80 a, F80 b, u32 negate_b) noexcept nogil:
     ea = unpack(a, &ma)
     eb = unpack(b, &mb)
     if ea < eb or (ea == eb and ma < mb):       # a has the larger magnitude
-        e = ea; ea = eb; eb = e
-        m = ma; ma = mb; mb = m
-        n = <int>sa; sa = sb; sb = <u32>n
+        e = ea
+        ea = eb
+        eb = e
+        m = ma
+        ma = mb
+        mb = m
+        n = <int>sa
+        sa = sb
+        sb = <u32>n
     hi = mb
     lo = 0
     shift_jam(&hi, &lo, <u32>(ea - eb + 1))
@@ -460,7 +466,7 @@ cdef u32 x_compare(Fx *f, F80 a, F80 b, bint quiet) noexcept nogil:
     if ea == eb and ma == mb:
         return SW_C3
     less = ma < mb if ea == eb else ea < eb
-    return SW_C0 if less != sa else 0
+    return SW_C0 if less ^ <bint>sa else 0
 
 
 cdef F80 from_f32(Fx *f, u32 v) noexcept nogil:

@@ -150,3 +150,4 @@ cdef struct CPU:
     u32 chain_vec[4]
     u32 chain_err[4]
     u32 ferr            # FERR# is driven: an unmasked x87 exception is pending and CR0.NE is clear (IRQ 13)
+    u32 delivered       # set by every delivery: an INT n that ended in a handler causes no single-step trap

@@ -4,7 +4,7 @@ Method: exact argument reduction, a Taylor series in 128-bit fixed point, one ro
 The tables are computed at import from integers; nothing is measured or transcribed.
 Special cases: SDM vol. 2, the tables of FPATAN, FYL2X, FYL2XP1, F2XM1.
 """
-from emu_core_pyx.types cimport i32, i64, u8, u32, u64, u128
+from emu_core_pyx.types cimport i32, u32, u64, u128
 from emu_core_pyx.cpu.state cimport F80
 from emu_core_pyx.cpu.softfloat cimport (
     BIAS, SW_C1, SW_C2, SW_DE, SW_IE, SW_PE, SW_UE, SW_ZE, Fx, clz64, exp80, inf80, is_bad, is_den, is_inf, is_nan, is_zero,
@@ -387,7 +387,7 @@ cdef W atan_of(W t) noexcept nogil:
 
 
 cdef F80 x_patan(Fx *f, F80 a, F80 b) noexcept nogil:
-    cdef W t, x = w_norm(1, 0, 0), y = x
+    cdef W t
     cdef u32 s = sign80(b), swap
     cdef u64 mx, my, m
     cdef i32 e, ey
@@ -500,21 +500,21 @@ cdef W log2_of(W x) noexcept nogil:
     return w_add(n, log_of(num, den))
 
 
-cdef F80 times_y(Fx *f, W l, F80 y, bint exact) noexcept nogil:
+cdef F80 times_y(Fx *f, W log, F80 y, bint exact) noexcept nogil:
     cdef W p
-    if l.m == 0 or is_zero(y):
-        return zero80(l.s ^ sign80(y))
-    p = w_mul(w_of(y), l)
+    if log.m == 0 or is_zero(y):
+        return zero80(log.s ^ sign80(y))
+    p = w_mul(w_of(y), log)
     if exact:
         # what the processors do: exact above 1, a little less below
-        if l.s:
+        if log.s:
             return w_round(f, w_below(p))
         return w_exact(f, p)
     return w_round(f, p)
 
 
 cdef F80 x_yl2x(Fx *f, F80 a, F80 b) noexcept nogil:
-    cdef W l
+    cdef W log
     cdef u64 m
     cdef bint below
     if is_bad(a) or is_bad(b) or is_nan(a) or is_nan(b):
@@ -545,15 +545,15 @@ cdef F80 x_yl2x(Fx *f, F80 a, F80 b) noexcept nogil:
         return inf80(sign80(b) ^ below)
     note_den(f, a)
     note_den(f, b)
-    l = log2_of(w_of(a))
-    if l.m == 0:
-        l.s = 0
+    log = log2_of(w_of(a))
+    if log.m == 0:
+        log.s = 0
     unpack(a, &m)
-    return times_y(f, l, b, m == <u64>1 << 63)
+    return times_y(f, log, b, m == <u64>1 << 63)
 
 
 cdef F80 x_yl2xp1(Fx *f, F80 a, F80 b) noexcept nogil:
-    cdef W x, one, l
+    cdef W x, one, log
     if is_bad(a) or is_bad(b) or is_nan(a) or is_nan(b):
         return pick_nan(f, a, b)
     if is_inf(a):
@@ -575,12 +575,12 @@ cdef F80 x_yl2xp1(Fx *f, F80 a, F80 b) noexcept nogil:
     x = w_of(a)
     one = w_norm(1, 127, 0)
     if x.e < -2:
-        l = one
-        l.e = 1
-        l = log_of(x, w_add(l, x))
-        return times_y(f, l, b, 0)
-    l = w_add(one, x)
-    if l.s or l.m == 0:     # beyond the domain: undefined (SDM); the processors give back ST(0)
+        log = one
+        log.e = 1
+        log = log_of(x, w_add(log, x))
+        return times_y(f, log, b, 0)
+    log = w_add(one, x)
+    if log.s or log.m == 0:     # beyond the domain: undefined (SDM); the processors give back ST(0)
         f.ex |= SW_PE
         return a
-    return times_y(f, log2_of(l), b, l.m == ONE)
+    return times_y(f, log2_of(log), b, log.m == ONE)

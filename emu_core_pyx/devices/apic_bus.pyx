@@ -1,5 +1,5 @@
 """See apic_bus.pxd."""
-from emu_core_pyx.types cimport u8, u32
+from emu_core_pyx.types cimport u32
 from emu_core_pyx.bus.device cimport Device
 from emu_core_pyx.bus.irq cimport IrqSource
 

@@ -11,7 +11,6 @@ Regions: 0 chip of channels 0-3 (0x00, 16 ports), 1 chip of channels 4-7 (0xC0, 
 from libc.string cimport memset
 from emu_core_pyx.types cimport u8, u16, u32, u64
 from emu_core_pyx.bus.bytedev cimport ByteDevice
-from emu_core_pyx.bus.dma cimport Dma
 from emu_core_pyx.bus.visitor cimport Visitor
 
 cdef enum:

@@ -6,8 +6,8 @@ Spec: QEMU docs/specs/fw_cfg.rst.
 Regions: 0 selector (16-bit write at offset 0) and data (byte read at offset 1) at 0x510, 1 DMA address (8 ports
 at 0x514, big-endian).  `dma` must be set to the machine's Dma.
 """
-from libc.string cimport memcpy, memset
-from emu_core_pyx.types cimport u8, u16, u32, u64
+from libc.string cimport memset
+from emu_core_pyx.types cimport u8, u32, u64
 from emu_core_pyx.bus.device cimport Device
 from emu_core_pyx.bus.dma cimport Dma
 from emu_core_pyx.bus.visitor cimport Visitor

@@ -7,7 +7,7 @@ Spec: IA-PC HPET specification 1.0a.
 
 Region 0: 1 KiB of MMIO.  Outputs: irq0, irq8, gsi(n) for timers routed to I/O APIC input n.
 """
-from emu_core_pyx.types cimport i64, u8, u32, u64
+from emu_core_pyx.types cimport u32, u64
 from emu_core_pyx.bus.device cimport Device, Line
 from emu_core_pyx.bus.timers cimport visit_deadline
 from emu_core_pyx.bus.visitor cimport Visitor

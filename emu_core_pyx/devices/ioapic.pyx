@@ -6,9 +6,9 @@ Spec: Intel 82093AA data sheet (order 290566).
 
 Region 0: MMIO, 0x20 bytes (register select 0x00, window 0x10).  Pins 0-23: interrupt inputs.
 """
-from emu_core_pyx.types cimport u8, u32, u64
+from emu_core_pyx.types cimport u32, u64
 from emu_core_pyx.bus.visitor cimport Visitor
-from emu_core_pyx.devices.apic_bus cimport ApicBus, DM_EXTINT, DM_FIXED, DM_LOWEST, EoiListener
+from emu_core_pyx.devices.apic_bus cimport ApicBus, DM_FIXED, DM_LOWEST, EoiListener
 
 cdef enum:
     PINS = 24

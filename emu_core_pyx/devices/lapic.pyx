@@ -11,7 +11,7 @@ Spec: SDM 3A, "Advanced Programmable Interrupt Controller (APIC)".
 Region 0: 4 KiB of MMIO.  Pins: 0 LINT0, 1 LINT1, 2 thermal, 3 performance counter (edges).
 """
 from libc.string cimport memset
-from emu_core_pyx.types cimport i32, u8, u32, u64
+from emu_core_pyx.types cimport u8, u32, u64
 from emu_core_pyx.bus.device cimport Line
 from emu_core_pyx.bus.irq cimport IrqSource
 from emu_core_pyx.bus.timers cimport visit_deadline

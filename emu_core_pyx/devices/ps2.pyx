@@ -1,5 +1,5 @@
 """See ps2.pxd."""
-from emu_core_pyx.types cimport u8, u32
+from emu_core_pyx.types cimport u8
 from emu_core_pyx.bus.device cimport Device, Line
 from emu_core_pyx.bus.visitor cimport Visitor
 

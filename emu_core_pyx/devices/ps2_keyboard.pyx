@@ -69,6 +69,12 @@ def _fill():
 _fill()
 
 
+cdef void send_all(Ps2Device dev, const char *data, u32 n) noexcept nogil:
+    cdef u32 k
+    for k in range(n):
+        dev.send(<u8>data[k])
+
+
 cdef class Ps2Keyboard(Ps2Device):
     """Keyboard with its key buffer."""
 
@@ -138,12 +144,10 @@ cdef class Ps2Keyboard(Ps2Device):
                 self.emit(KEY_BREAK & 0x7FFF)
                 self.emit(KEY_BREAK & 0x7FFF | RELEASE)
                 return True
-            self.send(0xE1)
             if self.scan_set == 1:
-                self.send(0x1D); self.send(0x45); self.send(0xE1); self.send(0x9D); self.send(0xC5)
+                send_all(self, b"\xe1\x1d\x45\xe1\x9d\xc5", 6)
             else:
-                self.send(0x14); self.send(0x77); self.send(0xE1)
-                self.send(0xF0); self.send(0x14); self.send(0xF0); self.send(0x77)
+                send_all(self, b"\xe1\x14\x77\xe1\xf0\x14\xf0\x77", 8)
             return True
         if ext and code == 0x37 and self.mods & MOD_ALT:
             ext = False                             # Alt+Print Screen is SysRq

@@ -138,10 +138,10 @@ cdef Insn *outs(CPU *c, Insn *i, uint_t t) noexcept nogil:
 
 cdef Insn *repeat(CPU *c, Insn *i, u32 n, bint out) noexcept nogil:
     """The block has paid for the iteration in flight; each further one is taken from the budget."""
+    if not allowed(c, <u16>c.s.gpr[RDX], n):       # processors look at the permission even when the count is 0
+        return unwind(c, i)
     if not c.s.gpr[RCX] & i.amask:
         return next_insn(c, i)
-    if not allowed(c, <u16>c.s.gpr[RDX], n):
-        return unwind(c, i)
     while 1:
         if not (outs_one(c, i, n) if out else ins_one(c, i, n)):
             return unwind(c, i)

@@ -28,18 +28,31 @@ cdef inline void product_flags(CPU *c, uint_t lo, u32 overflow) noexcept nogil:
 cdef inline void multiply(CPU *c, uint_t y, sign_t s) noexcept nogil:
     """rDX:rAX (AX for bytes) = rAX * y."""
     cdef uint_t x = reg(c, RAX * 8, y)[0], lo, hi
-    cdef u128 w
-    cdef i128 v
-    if sign_t is unsigned_t:
-        w = <u128>x * y
+    cdef u128 wide
+    cdef i128 wide_s
+    cdef u64 w
+    cdef i64 v
+    if uint_t is u64:
+        if sign_t is unsigned_t:
+            wide = <u128>x * y
+            lo = <uint_t>wide
+            hi = <uint_t>(wide >> 64)
+            product_flags(c, lo, hi != 0)
+        else:
+            wide_s = <i128>sext(x) * sext(y)
+            lo = <uint_t>wide_s
+            hi = <uint_t>(wide_s >> 64)
+            product_flags(c, lo, wide_s != <i128>sext(lo))
+    elif sign_t is unsigned_t:
+        w = <u64>x * y
         lo = <uint_t>w
         hi = <uint_t>(w >> (8 * sizeof(uint_t)))
         product_flags(c, lo, hi != 0)
     else:
-        v = <i128>sext(x) * sext(y)
+        v = sext(x) * sext(y)
         lo = <uint_t>v
         hi = <uint_t>(v >> (8 * sizeof(uint_t)))
-        product_flags(c, lo, v != <i128>sext(lo))
+        product_flags(c, lo, v != sext(lo))
     if uint_t is u8:
         put(c, RAX * 8, <u16>(<u16>lo | <u16>hi << 8))
     else:

@@ -5,7 +5,7 @@ operation: unmasked invalid, denormal and divide-by-zero suppress the other thre
 raised by a tiny result even if it is exact; and next to unmasked overflow or underflow, PE says whether the result
 would be inexact with an unbounded exponent.
 """
-from emu_core_pyx.types cimport u8, u32, u64
+from emu_core_pyx.types cimport u32, u64
 from emu_core_pyx.cpu.bits cimport CR4_OSXMMEXCPT, EXC_UD, EXC_XM
 from emu_core_pyx.cpu.state cimport CPU
 from emu_core_pyx.interp.dispatch cimport raise_exc

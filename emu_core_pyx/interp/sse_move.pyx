@@ -10,7 +10,7 @@ from emu_core_pyx.block.insn cimport Insn, handler_t
 from emu_core_pyx.decode.registry cimport Registry
 from emu_core_pyx.interp.dispatch cimport fault, finish, miss, next_insn, sync
 from emu_core_pyx.interp.simd cimport (
-    MXCSR_VALID, V, load4, load8, load16, low, lowq, merge4, merge_low, mmx_blocked, mmx_get, mmx_put, mmx_touch,
+    MXCSR_VALID, V, load4, load8, load16, low, merge4, merge_low, mmx_blocked, mmx_get, mmx_put, mmx_touch,
     mxcsr_current, mxcsr_load, rd16, rdn, store16, wr16, wrn, xmm,
 )
 from emu_core_pyx.mmu.access cimport put, reg

@@ -380,8 +380,12 @@ cdef Insn *rep_scas(CPU *c, Insn *i, uint_t t, while_t w) noexcept nogil:
 
 cdef u64 compare_run(u8 *p, u8 *q, u64 n, i64 d, uint_t t, while_t w) noexcept nogil:
     """Pairs looked at, the one that ends the comparison included."""
-    cdef u64 k
-    for k in range(n):
+    cdef u64 k, same = 0
+    if while_t is repe_t:
+        if d > 0:       # equal stretches eight bytes at a time
+            while same + 8 <= n * sizeof(uint_t) and (<u64 *>(p + same))[0] == (<u64 *>(q + same))[0]:
+                same += 8
+    for k in range(same / sizeof(uint_t), n):
         if not goes_on((<uint_t *>(p + d * <i64>k))[0], (<uint_t *>(q + d * <i64>k))[0], w):
             return k + 1
     return n

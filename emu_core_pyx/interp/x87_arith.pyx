@@ -4,10 +4,10 @@ and what works on ST(0) and ST(1) alone.
 Spec: SDM vol. 1, 8.3 (x87 FPU Instruction Set), vol. 2.
 """
 from emu_core_pyx.types cimport acc_t, fast_t, slow_t, u8, u32
-from emu_core_pyx.cpu.state cimport CPU, F80
+from emu_core_pyx.cpu.state cimport CPU, 
 from emu_core_pyx.cpu.bits cimport F_CF, F_PF, F_ZF
 from emu_core_pyx.cpu.flags cimport set_arith
-from emu_core_pyx.cpu.softfloat cimport SW_C0, SW_C1, SW_C2, SW_C3, SW_ES, SW_EXC
+from emu_core_pyx.cpu.softfloat cimport SW_ES, SW_EXC
 from emu_core_pyx.cpu.fpu cimport (
     CMP_EFLAGS, CMP_POP, CMP_POP2, CMP_QUIET, HOST_X87, K_0T, K_I16, K_I32, K_M32, K_M64, K_POP, K_T0, K_ZERO, OP_ADD,
     OP_DIV, OP_DIVR, OP_MUL, OP_SUB, OP_SUBR, U_COS, U_F2XM1, U_PATAN, U_PREM, U_PREM1, U_PTAN, U_RINT, U_SCALE, U_SIN,
@@ -15,7 +15,7 @@ from emu_core_pyx.cpu.fpu cimport (
 )
 from emu_core_pyx.decode.registry cimport Registry
 from emu_core_pyx.block.insn cimport Insn, handler_t
-from emu_core_pyx.interp.dispatch cimport finish, insn_rip, likely, miss, next_insn, unwind
+from emu_core_pyx.interp.dispatch cimport insn_rip, likely, miss, next_insn, unwind
 from emu_core_pyx.interp.x87 cimport (
     add_t, div_t, divr_t, has, has0, i16_t, i32_t, m32_t, m64_t, masked, mem_t, mul_t, note, note_cc, op_t, sub_t, subr_t,
     x87_add, x87_add_i16, x87_add_i32, x87_add_m32, x87_add_m64, x87_com, x87_com_i16, x87_com_i32, x87_com_m32,

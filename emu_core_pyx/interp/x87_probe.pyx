@@ -7,7 +7,7 @@ from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
 from emu_core_pyx.types cimport i64, u8, u16, u32, u64
 from emu_core_pyx.cpu.state cimport CPU, TLB_SIZE, TlbEntry
-from emu_core_pyx.cpu.bits cimport CR0_NE, CS, DS, EXC_NONE, ZERO
+from emu_core_pyx.cpu.bits cimport CR0_NE, DS, EXC_NONE, ZERO
 from emu_core_pyx.cpu.flags cimport get_eflags, put_eflags
 from emu_core_pyx.cpu.fpu cimport (
     CMP_EFLAGS, CMP_POP, CMP_POP2, CMP_QUIET, K_0T, K_BCD, K_I16, K_I32, K_I64, K_M32, K_M64, K_M80, K_POP, K_T0, K_ZERO,
@@ -16,7 +16,7 @@ from emu_core_pyx.cpu.fpu cimport (
     fpu_get_sw, fpu_get_tags, fpu_init, fpu_leave, fpu_load, fpu_math, fpu_set_cw, fpu_store, st, st_push,
 )
 from emu_core_pyx.cpu.softfloat cimport mk80
-from emu_core_pyx.block.insn cimport MODE_32, MODE_PE, Insn, handler_t
+from emu_core_pyx.block.insn cimport MODE_32, MODE_PE, Insn, 
 from emu_core_pyx.decode.registry cimport Registry
 from emu_core_pyx.interp cimport x87_arith, x87_control, x87_data
 
@@ -128,17 +128,16 @@ cdef class Probe:
         arithmetic, also where the host's x87 would do.
         """
         cdef const u8 *p = records
-        cdef Py_ssize_t n = len(records) // 36, k
+        cdef Py_ssize_t n = len(records) // 36, _
         cdef CPU *c = self.c
         out = bytearray(104 * n)
         cdef u8 *o = out
         cdef u32 j, depth
         cdef u16 cw
-        cdef u8 was = 0
         self.place(0, name, size, x, 0)
         if soft:
             self.soften(name)
-        for k in range(n):
+        for _ in range(n):
             memcpy(&cw, p, 2)
             depth = p[2]
             fpu_init(c)
@@ -213,19 +212,25 @@ cdef class Probe:
     def loop(self, list program, u64 times):
         """Time a straight run of (name, x) instructions: nanoseconds for all `times` rounds. Registers start at 1.0."""
         import time
-        cdef u64 k
+        cdef u64 _
         cdef u32 j
         for j, (name, x) in enumerate(program):
             self.place(j, name, 0, x, 0)
         fpu_init(self.c)
-        for j in range(4):
+        for _ in range(4):
             st_push(self.c, mk80(0, 16383, <u64>1 << 63))
         (<double *>self.page)[0] = 1.0000001
         fpu_enter(self.c)
         began = time.perf_counter_ns()
         with nogil:
-            for k in range(times):
+            for _ in range(times):
                 self.insns[0].run(self.c, &self.insns[0])
         ended = time.perf_counter_ns()
         fpu_leave(self.c)
         return ended - began
+
+
+def py_op(str name, cw, bytes a, bytes b=bytes(10), bytes mem=bytes(10), soft=False):
+    """One instruction with ST(0) = a, ST(1) = b, memory operand `mem` (10 bytes each): (ST(0) after it, memory, status word)."""
+    out = Probe().batch(name, bytes([cw & 0xFF, cw >> 8, 2, 0]) + a + b + mem + bytes(2), soft=soft)
+    return out[8:18], out[88:98], out[0] | out[1] << 8

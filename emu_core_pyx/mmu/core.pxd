@@ -32,7 +32,7 @@ cdef bint load_pdptes(CPU *c, u64 cr3) noexcept nogil
 
 # ---- the machinery behind, for the other files of this folder and the Engine -------------------------
 
-from emu_core_pyx.mmu.tlb cimport Mmu, Target, TlbSet
+from emu_core_pyx.mmu.tlb cimport Mmu, Target
 
 cdef enum:
     ACC_IMPLICIT = 8    # a system structure: supervisor rights that SMAP never lifts
@@ -46,16 +46,10 @@ cdef void mmu_free(CPU *c) noexcept
 cdef object mmu_counters(CPU *c)
 # TLB, shadow tables, walk, in this order. 0 = #PF noted.
 cdef bint resolve(CPU *c, u64 lin, u32 access, Target *t) noexcept nogil
-# Take back direct write tags for a frame.
-cdef void revoke(Mmu *m, u32 frame) noexcept nogil
 # A FRAME_HOOKS frame was written.
 cdef void frame_written(CPU *c, u32 frame, u64 phys, u32 n) noexcept nogil
 # Note #PF for a linear address; `bits` are P and RSVD of the error code.
 cdef void page_fault(CPU *c, u64 lin, u32 access, u32 bits) noexcept nogil
-cdef void tlb_clear(TlbSet *t, u64 page) noexcept nogil
-cdef void tlb_flush(TlbSet *t, bint keep_global) noexcept nogil
-# A new set, empty, known to the Mmu.
-cdef void set_init(Mmu *m, TlbSet *t) noexcept nogil
 # A value CPU.gen never had.
 cdef u32 fresh_gen(Mmu *m) noexcept nogil
 # Paging-mode fields of Mmu from the registers.

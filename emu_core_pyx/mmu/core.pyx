@@ -4,10 +4,6 @@ A TLB entry holds up to three tags of one page: read, write, fetch.  A tag is th
 bit set where the inline path must not use it (TAG_*).  The write tag is direct only when a write needs nobody's
 attention: the page is RAM, its entry's D is set, and its frame has no FRAME_HOOKS.
 
-`Phys.holders` remembers, for each frame, up to four TLB indices where direct write tags for it were given (the
-index alone: every privilege level and shadow space is looked at there); HOLDERS_MANY means look everywhere.
-It may be out of date in the harmless direction only.
-
 CPU.gen changes with every change of a translation instructions may have been fetched through.
 
 Spec: SDM 3A 4.10 (caching translation information).  Global pages survive CR3 loads with CR4.PGE.
@@ -15,7 +11,7 @@ Spec: SDM 3A 4.10 (caching translation information).  Global pages survive CR3 l
 from cpython.ref cimport Py_DECREF, Py_INCREF
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
-from emu_core_pyx.types cimport i64, u8, u16, u32, u64
+from emu_core_pyx.types cimport i64, u8, u32, u64
 from emu_core_pyx.cpu.state cimport CPU, TlbEntry
 from emu_core_pyx.cpu.bits cimport (
     CR0_PG_SHIFT, CR0_WP, CR4_PAE, CR4_PGE, CR4_PSE, CR4_SMAP, CR4_SMEP, EFER_LMA, EFER_NXE, EXC_PF,
@@ -29,116 +25,16 @@ from emu_core_pyx.mmu.physmem cimport (
 from emu_core_pyx.mmu.shadow cimport (
     shadow_drop_all, shadow_edit, shadow_free, shadow_lookup, shadow_mark_fetched, shadow_new, shadow_switch,
 )
-from emu_core_pyx.mmu.tlb cimport MODE_SHADOW, PHYSICAL_BITS, TAG_BUS, TAG_HOOKED, TAG_KIND, TAG_NONE, Mmu, Target, TlbSet
+from emu_core_pyx.mmu.tlb cimport (
+    MODE_SHADOW, PHYSICAL_BITS, TAG_BUS, TAG_HOOKED, TAG_KIND, TAG_NONE, Mmu, Target, TlbSet, hold, revoke, revoke_all,
+    set_init, tlb_clear, tlb_flush,
+)
 from emu_core_pyx.mmu.walk cimport (
-    E_BIG, E_FLAGS, E_X, PF_I, PF_U, PF_W, PTE_D, PTE_G, PTE_P, PTE_U, PTE_W, Walk, allowed, guest_walk,
+    E_BIG, E_FLAGS, E_X, PF_I, PF_U, PF_W, PTE_D, PTE_G, PTE_P, PTE_U, PTE_W, Walk, guest_walk,
 )
 
-cdef extern from *:
-    """
-    #define EMU_HOLDERS_MANY 0xFFFFFFFFFFFFFFFFull
-    """
-    const u64 HOLDERS_MANY "EMU_HOLDERS_MANY"
-    int ctz64 "__builtin_ctzll"(u64 x) noexcept nogil
 
-
-# ---- one set of entries -------------------------------------------------------------------------
-
-cdef inline void entry_clear(TlbEntry *e) noexcept nogil:
-    e.rd = TAG_NONE
-    e.wr = TAG_NONE
-    e.ex = TAG_NONE
-
-
-cdef void tlb_clear(TlbSet *t, u64 page) noexcept nogil:
-    """Forget one page."""
-    cdef TlbEntry *e = &t.e[(page >> 12) & 1023]
-    if (e.rd & ~<u64>TAG_KIND) == page or (e.wr & ~<u64>TAG_KIND) == page or e.ex == page:
-        entry_clear(e)
-
-
-cdef void tlb_flush(TlbSet *t, bint keep_global) noexcept nogil:
-    cdef u32 w
-    cdef u64 bits
-    for w in range(16):
-        bits = t.filled[w]
-        if bits == 0:
-            continue
-        if keep_global:
-            bits &= ~t.glob[w]
-        t.filled[w] &= ~bits
-        t.glob[w] &= t.filled[w]
-        while bits:
-            entry_clear(&t.e[w * 64 + ctz64(bits)])
-            bits &= bits - 1
-
-
-cdef void set_init(Mmu *m, TlbSet *t) noexcept nogil:
-    cdef u32 k
-    for k in range(1024):
-        entry_clear(&t.e[k])
-    memset(t.filled, 0, sizeof(t.filled))
-    memset(t.glob, 0, sizeof(t.glob))
-    m.sets[m.n_sets] = t
-    m.n_sets += 1
-
-
-# ---- direct write tags and who holds them --------------------------------------------------------
-
-cdef inline void hold(Phys *p, u32 frame, u32 index) noexcept nogil:
-    """A direct write tag for `frame` is put at this index of some set."""
-    cdef u64 h = p.holders[frame], k = index + 1
-    cdef u32 n
-    if (h & 0xFFFF) == k:
-        return
-    for n in range(0, 64, 16):
-        if ((h >> n) & 0xFFFF) == k:
-            return
-        if ((h >> n) & 0xFFFF) == 0:
-            p.holders[frame] = h | k << n
-            return
-    p.holders[frame] = HOLDERS_MANY
-
-
-cdef inline void revoke_at(TlbEntry *e, u64 host) noexcept nogil:
-    if not e.wr & (TAG_NONE | TAG_KIND) and e.wr + <u64>e.add == host:
-        e.wr |= TAG_HOOKED
-
-
-cdef void revoke(Mmu *m, u32 frame) noexcept nogil:
-    cdef Phys *p = m.phys
-    cdef u64 h = p.holders[frame], host = <u64>p.base + (<u64>frame << 12), bits
-    cdef u32 k, w
-    if h == 0:
-        return
-    p.holders[frame] = 0
-    for k in range(m.n_sets):
-        if h != HOLDERS_MANY:
-            bits = h
-            while bits:
-                revoke_at(&m.sets[k].e[(bits & 0xFFFF) - 1], host)
-                bits >>= 16
-        else:
-            for w in range(16):
-                bits = m.sets[k].filled[w]
-                while bits:
-                    revoke_at(&m.sets[k].e[w * 64 + ctz64(bits)], host)
-                    bits &= bits - 1
-
-
-cdef void revoke_all(Mmu *m) noexcept nogil:
-    cdef u32 k, w
-    cdef u64 bits
-    cdef TlbEntry *e
-    for k in range(m.n_sets):
-        for w in range(16):
-            bits = m.sets[k].filled[w]
-            while bits:
-                e = &m.sets[k].e[w * 64 + ctz64(bits)]
-                if not e.wr & (TAG_NONE | TAG_KIND):
-                    e.wr |= TAG_HOOKED
-                bits &= bits - 1
-
+# ---- notices from physical memory -------------------------------------------------------------------
 
 cdef void frame_written(CPU *c, u32 frame, u64 phys, u32 n) noexcept nogil:
     cdef Mmu *m = <Mmu *>c.mmu
@@ -491,7 +387,6 @@ cdef bint translate_debug(CPU *c, u64 lin, u64 *phys) noexcept nogil:
 
 
 cdef bint load_pdptes(CPU *c, u64 cr3) noexcept nogil:
-    cdef Mmu *m = <Mmu *>c.mmu
     cdef u64 v[4]
     cdef u64 reserved, at = cr3 & <u64>0xFFFFFFE0
     cdef u32 k

@@ -11,13 +11,11 @@ from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcmp, memcpy, memset
 from emu_core_pyx.types cimport u8, u32, u64
 from emu_core_pyx.cpu.state cimport CPU
-from emu_core_pyx.mmu.core cimport (
-    ACC_EXEC, ACC_KIND, ACC_WRITE, fresh_gen, page_fault, refresh_mode, revoke, set_init, signature, tlb_clear, tlb_flush,
-)
-from emu_core_pyx.mmu.tlb cimport Mmu, TlbSet
+from emu_core_pyx.mmu.core cimport ACC_KIND, ACC_WRITE, fresh_gen, page_fault, refresh_mode, signature
+from emu_core_pyx.mmu.tlb cimport Mmu, revoke, set_init, tlb_clear, tlb_flush
 from emu_core_pyx.mmu.physmem cimport FRAME_TABLE
 from emu_core_pyx.mmu.walk cimport (
-    E_BIG, E_FETCHED, E_FLAGS, E_X, PTE_A, PTE_D, PTE_G, PTE_P, PTE_U, PTE_W, Walk, allowed, entry_shift, guest_walk,
+    E_BIG, E_FETCHED, E_X, PTE_A, PTE_D, PTE_G, PTE_P, PTE_U, PTE_W, Walk, allowed, entry_shift, guest_walk,
     level_shift, set_bits,
 )
 
@@ -31,26 +29,26 @@ cdef extern from *:
 # ---- leaves --------------------------------------------------------------------------------------
 
 cdef inline Leaf *leaf_find(Space *sp, u64 tag) noexcept nogil:
-    cdef Leaf *l = sp.leaf[tag & (LEAF_HASH - 1)]
-    while l != NULL and l.tag != tag:
-        l = l.next
-    return l
+    cdef Leaf *leaf = sp.leaf[tag & (LEAF_HASH - 1)]
+    while leaf != NULL and leaf.tag != tag:
+        leaf = leaf.next
+    return leaf
 
 
 cdef Leaf *leaf_new(Shadow *sh, Space *sp, u64 tag) noexcept nogil:
-    cdef Leaf *l = sh.free_leaf
-    if l != NULL:
-        sh.free_leaf = l.next
+    cdef Leaf *leaf = sh.free_leaf
+    if leaf != NULL:
+        sh.free_leaf = leaf.next
     else:
-        l = <Leaf *>malloc(sizeof(Leaf))
-        if l == NULL:
+        leaf = <Leaf *>malloc(sizeof(Leaf))
+        if leaf == NULL:
             return NULL
     sh.n_leaves += 1
-    l.tag = tag
-    l.big = 0
-    l.next = sp.leaf[tag & (LEAF_HASH - 1)]
-    sp.leaf[tag & (LEAF_HASH - 1)] = l
-    return l
+    leaf.tag = tag
+    leaf.big = 0
+    leaf.next = sp.leaf[tag & (LEAF_HASH - 1)]
+    sp.leaf[tag & (LEAF_HASH - 1)] = leaf
+    return leaf
 
 
 cdef inline void changed_fetch(CPU *c, Shadow *sh, Space *sp) noexcept nogil:
@@ -59,45 +57,45 @@ cdef inline void changed_fetch(CPU *c, Shadow *sh, Space *sp) noexcept nogil:
         c.gen = sp.gen
 
 
-cdef void leaf_drop(CPU *c, u32 id, Leaf *l) noexcept nogil:
+cdef void leaf_drop(CPU *c, u32 id, Leaf *leaf) noexcept nogil:
     """Unlink a leaf, take its entries out of the TLB, release its table where this was the last use."""
     cdef Shadow *sh = <Shadow *>(<Mmu *>c.mmu).shadow
     cdef Space *sp = sh.space[id]
-    cdef Leaf **at = &sp.leaf[l.tag & (LEAF_HASH - 1)]
-    cdef u64 k, fetched = 0, lin = l.tag << 21
-    while at[0] != l:
+    cdef Leaf **at = &sp.leaf[leaf.tag & (LEAF_HASH - 1)]
+    cdef u64 k, fetched = 0, lin = leaf.tag << 21
+    while at[0] != leaf:
         at = &at[0].next
-    at[0] = l.next
-    if l.big:
-        fetched = l.big
+    at[0] = leaf.next
+    if leaf.big:
+        fetched = leaf.big
         for k in range(512):
             tlb_clear(&sp.set[0], lin + (k << 12))
             tlb_clear(&sp.set[1], lin + (k << 12))
     else:
         for k in range(512):
-            if l.e[k]:
-                fetched |= l.e[k]
+            if leaf.e[k]:
+                fetched |= leaf.e[k]
                 tlb_clear(&sp.set[0], lin + (k << 12))
                 tlb_clear(&sp.set[1], lin + (k << 12))
-        table_unused(c, l.table, id, lin)
+        table_unused(c, leaf.table, id, lin)
     if fetched & E_FETCHED:
         changed_fetch(c, sh, sp)
-    l.next = sh.free_leaf
-    sh.free_leaf = l
+    leaf.next = sh.free_leaf
+    sh.free_leaf = leaf
     sh.n_leaves -= 1
 
 
 cdef void drop_page(CPU *c, u32 id, u64 lin) noexcept nogil:
     cdef Shadow *sh = <Shadow *>(<Mmu *>c.mmu).shadow
     cdef Space *sp = sh.space[id]
-    cdef Leaf *l = leaf_find(sp, lin >> 21)
+    cdef Leaf *leaf = leaf_find(sp, lin >> 21)
     cdef u64 e
-    if l == NULL or l.big:
+    if leaf == NULL or leaf.big:
         return
-    e = l.e[(lin >> 12) & 511]
+    e = leaf.e[(lin >> 12) & 511]
     if e == 0:
         return
-    l.e[(lin >> 12) & 511] = 0
+    leaf.e[(lin >> 12) & 511] = 0
     tlb_clear(&sp.set[0], lin)
     tlb_clear(&sp.set[1], lin)
     if e & E_FETCHED:
@@ -108,22 +106,22 @@ cdef void drop_range(CPU *c, u32 id, u64 lin, u64 size) noexcept nogil:
     """All leaves of a space in a range of whole leaves (size is a power of two)."""
     cdef Shadow *sh = <Shadow *>(<Mmu *>c.mmu).shadow
     cdef Space *sp = sh.space[id]
-    cdef Leaf *l
+    cdef Leaf *leaf
     cdef Leaf *nxt
     cdef u64 tag = lin >> 21, count = size >> 21, k
     if count <= 4:
         for k in range(count):
-            l = leaf_find(sp, tag + k)
-            if l != NULL:
-                leaf_drop(c, id, l)
+            leaf = leaf_find(sp, tag + k)
+            if leaf != NULL:
+                leaf_drop(c, id, leaf)
         return
     for k in range(<u32>LEAF_HASH):
-        l = sp.leaf[k]
-        while l != NULL:
-            nxt = l.next
-            if l.tag - tag < count:
-                leaf_drop(c, id, l)
-            l = nxt
+        leaf = sp.leaf[k]
+        while leaf != NULL:
+            nxt = leaf.next
+            if leaf.tag - tag < count:
+                leaf_drop(c, id, leaf)
+            leaf = nxt
 
 
 # ---- tracked tables --------------------------------------------------------------------------------
@@ -303,18 +301,18 @@ cdef void space_empty(CPU *c, u32 id) noexcept nogil:
     cdef Mmu *m = <Mmu *>c.mmu
     cdef Shadow *sh = <Shadow *>m.shadow
     cdef Space *sp = sh.space[id]
-    cdef Leaf *l
+    cdef Leaf *leaf
     cdef Leaf *nxt
     cdef Table *t
     cdef u32 k, r
     for k in range(<u32>LEAF_HASH):
-        l = sp.leaf[k]
-        while l != NULL:
-            nxt = l.next
-            l.next = sh.free_leaf
-            sh.free_leaf = l
+        leaf = sp.leaf[k]
+        while leaf != NULL:
+            nxt = leaf.next
+            leaf.next = sh.free_leaf
+            sh.free_leaf = leaf
             sh.n_leaves -= 1
-            l = nxt
+            leaf = nxt
         sp.leaf[k] = NULL
     tlb_flush(&sp.set[0], 0)
     tlb_flush(&sp.set[1], 0)
@@ -425,11 +423,11 @@ cdef void make_room(CPU *c) noexcept nogil:
 
 # ---- lookup and fill ---------------------------------------------------------------------------------
 
-cdef inline u64 from_table(CPU *c, Mmu *m, Shadow *sh, Leaf *l, u64 lin, u32 access) noexcept nogil:
+cdef inline u64 from_table(CPU *c, Mmu *m, Shadow *sh, Leaf *leaf, u64 lin, u32 access) noexcept nogil:
     """Make or raise one entry from the last-level table alone.  NOT_PRESENT: #PF is noted; 0: walk."""
-    cdef Table *t = &sh.tables[l.table]
+    cdef Table *t = &sh.tables[leaf.table]
     cdef u32 k = <u32>(lin >> 12) & 511
-    cdef u8 *at = l.at + (k << t.es)
+    cdef u8 *at = leaf.at + (k << t.es)
     cdef u64 ent = (<u64 *>at)[0] if t.es == 3 else (<u32 *>at)[0], rights, e
     cdef u8 need = PTE_A
     if not ent & PTE_P:
@@ -437,7 +435,7 @@ cdef inline u64 from_table(CPU *c, Mmu *m, Shadow *sh, Leaf *l, u64 lin, u32 acc
         return NOT_PRESENT
     if ent & m.rsvd:
         return 0
-    rights = l.upper & (ent | ~<u64>(PTE_W | PTE_U))
+    rights = leaf.upper & (ent | ~<u64>(PTE_W | PTE_U))
     if m.nx and ent >> 63:
         rights &= ~<u64>E_X
     if not allowed(c, m, rights, access):
@@ -445,11 +443,11 @@ cdef inline u64 from_table(CPU *c, Mmu *m, Shadow *sh, Leaf *l, u64 lin, u32 acc
     if access & ACC_KIND == ACC_WRITE:
         need = PTE_A | PTE_D
     if <u8>ent & need != need:
-        set_bits(c, t.frame - 1, l.phys + (k << t.es), at, need)
+        set_bits(c, t.frame - 1, leaf.phys + (k << t.es), at, need)
         ent |= need
     e = (ent & m.addr_mask & m.a20_mask) | rights | PTE_P | (ent & (PTE_D | PTE_G))
-    mark_used(t, (<u32>(l.phys & 0xFFF) >> t.es) + k)
-    l.e[k] = e | (l.e[k] & E_FETCHED)
+    mark_used(t, (<u32>(leaf.phys & 0xFFF) >> t.es) + k)
+    leaf.e[k] = e | (leaf.e[k] & E_FETCHED)
     m.n.shadow_fills += 1
     return e
 
@@ -457,7 +455,7 @@ cdef inline u64 from_table(CPU *c, Mmu *m, Shadow *sh, Leaf *l, u64 lin, u32 acc
 cdef u64 from_walk(CPU *c, Mmu *m, Shadow *sh, u64 lin, u32 access, Walk *w) noexcept nogil:
     cdef u32 k, es = entry_shift(m.pae), index = 0, i = <u32>(lin >> 12) & 511
     cdef u64 span = 0, tag = lin >> 21
-    cdef Leaf *l
+    cdef Leaf *leaf
     if not guest_walk(c, lin, access, w):
         return 0
     if w.uncached:
@@ -469,27 +467,27 @@ cdef u64 from_walk(CPU *c, Mmu *m, Shadow *sh, u64 lin, u32 access, Walk *w) noe
     for k in range(w.n):
         span = <u64>0x1000 >> es << level_shift(m.pae, w.level[k])
         index = table_track(c, w.frame[k], es, w.level[k], lin & ~(span - 1), w.index[k])
-    l = leaf_find(sh.cur, tag)
-    if l != NULL and ((l.big != 0) != (w.entry & E_BIG != 0) or not l.big and l.at != w.at[w.n - 1] - (i << es)):
-        leaf_drop(c, sh.cur_id, l)
+    leaf = leaf_find(sh.cur, tag)
+    if leaf != NULL and ((leaf.big != 0) != (w.entry & E_BIG != 0) or not leaf.big and leaf.at != w.at[w.n - 1] - (i << es)):
+        leaf_drop(c, sh.cur_id, leaf)
         index = table_track(c, w.frame[w.n - 1], es, w.level[w.n - 1], lin & ~(span - 1), w.index[w.n - 1])
-        l = NULL
-    if l == NULL:
-        l = leaf_new(sh, sh.cur, tag)
-        if l == NULL:
+        leaf = NULL
+    if leaf == NULL:
+        leaf = leaf_new(sh, sh.cur, tag)
+        if leaf == NULL:
             w.uncached = 1
             return w.entry
         if not w.entry & E_BIG:
-            memset(l.e, 0, sizeof(l.e))
+            memset(leaf.e, 0, sizeof(leaf.e))
             k = (w.index[w.n - 1] - i) << es
-            l.at = w.at[w.n - 1] - (i << es)
-            l.phys = w.table[w.n - 1] + k
-            l.upper = w.upper
-            l.table = index
+            leaf.at = w.at[w.n - 1] - (i << es)
+            leaf.phys = w.table[w.n - 1] + k
+            leaf.upper = w.upper
+            leaf.table = index
     if w.entry & E_BIG:
-        l.big = (w.entry & ~<u64>0x1FF000) | (l.big & E_FETCHED)
+        leaf.big = (w.entry & ~<u64>0x1FF000) | (leaf.big & E_FETCHED)
     else:
-        l.e[i] = w.entry | (l.e[i] & E_FETCHED)
+        leaf.e[i] = w.entry | (leaf.e[i] & E_FETCHED)
     m.n.shadow_fills += 1
     return w.entry
 
@@ -497,23 +495,23 @@ cdef u64 from_walk(CPU *c, Mmu *m, Shadow *sh, u64 lin, u32 access, Walk *w) noe
 cdef u64 shadow_lookup(CPU *c, u64 lin, u32 access, Walk *w) noexcept nogil:
     cdef Mmu *m = <Mmu *>c.mmu
     cdef Shadow *sh = <Shadow *>m.shadow
-    cdef Leaf *l
+    cdef Leaf *leaf
     cdef u64 e
     w.uncached = 0
     if m.levels == 0:
         guest_walk(c, lin, access, w)
         return w.entry
-    l = leaf_find(sh.cur, lin >> 21)
-    if l != NULL:
-        if l.big:
-            e = (l.big + (lin & 0x1FF000)) & m.a20_mask
+    leaf = leaf_find(sh.cur, lin >> 21)
+    if leaf != NULL:
+        if leaf.big:
+            e = (leaf.big + (lin & 0x1FF000)) & m.a20_mask
         else:
-            e = l.e[(lin >> 12) & 511]
+            e = leaf.e[(lin >> 12) & 511]
         if e and allowed(c, m, e, access) and (access & ACC_KIND != ACC_WRITE or e & PTE_D):
             m.n.shadow_hits += 1
             return e
-        if not l.big:
-            e = from_table(c, m, sh, l, lin, access)
+        if not leaf.big:
+            e = from_table(c, m, sh, leaf, lin, access)
             if e:
                 return e if e != NOT_PRESENT else 0
     return from_walk(c, m, sh, lin, access, w)
@@ -521,13 +519,13 @@ cdef u64 shadow_lookup(CPU *c, u64 lin, u32 access, Walk *w) noexcept nogil:
 
 cdef void shadow_mark_fetched(CPU *c, u64 lin) noexcept nogil:
     cdef Shadow *sh = <Shadow *>(<Mmu *>c.mmu).shadow
-    cdef Leaf *l = leaf_find(sh.cur, lin >> 21)
-    if l == NULL:
+    cdef Leaf *leaf = leaf_find(sh.cur, lin >> 21)
+    if leaf == NULL:
         return
-    if l.big:
-        l.big |= E_FETCHED
+    if leaf.big:
+        leaf.big |= E_FETCHED
     else:
-        l.e[(lin >> 12) & 511] |= E_FETCHED
+        leaf.e[(lin >> 12) & 511] |= E_FETCHED
 
 
 # ---- life ----------------------------------------------------------------------------------------------
@@ -546,22 +544,22 @@ cdef void *shadow_new(CPU *c) except NULL:
 
 cdef void shadow_free(Mmu *m) noexcept:
     cdef Shadow *sh = <Shadow *>m.shadow
-    cdef Leaf *l
+    cdef Leaf *leaf
     cdef u32 id, k
     if sh == NULL:
         return
     for id in range(sh.n_spaces):
         for k in range(<u32>LEAF_HASH):
-            l = sh.space[id].leaf[k]
-            while l != NULL:
-                sh.space[id].leaf[k] = l.next
-                free(l)
-                l = sh.space[id].leaf[k]
+            leaf = sh.space[id].leaf[k]
+            while leaf != NULL:
+                sh.space[id].leaf[k] = leaf.next
+                free(leaf)
+                leaf = sh.space[id].leaf[k]
         free(sh.space[id])
     while sh.free_leaf != NULL:
-        l = sh.free_leaf
-        sh.free_leaf = l.next
-        free(l)
+        leaf = sh.free_leaf
+        sh.free_leaf = leaf.next
+        free(leaf)
     free(sh.table_of)
     free(sh.tables)
     free(sh)

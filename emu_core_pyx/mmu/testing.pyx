@@ -6,10 +6,10 @@
 """
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy
-from emu_core_pyx.types cimport fast_t, i64, slow_t, u8, u16, u32, u64
+from emu_core_pyx.types cimport fast_t, slow_t, u8, u32, u64
 from emu_core_pyx.cpu.state cimport CPU, TLB_SIZE, TlbEntry
-from emu_core_pyx.cpu.bits cimport EXC_NONE, F_VM
-from emu_core_pyx.block.insn cimport MODE_32, MODE_64, MODE_PE
+from emu_core_pyx.cpu.bits cimport EXC_NONE
+from emu_core_pyx.block.insn cimport MODE_32, MODE_PE
 from emu_core_pyx.bus.bus cimport Bus
 from emu_core_pyx.bus.device cimport Device
 from emu_core_pyx.mmu.access cimport rd_at, rmw_at, wr_at
@@ -19,7 +19,7 @@ from emu_core_pyx.mmu.core cimport (
 )
 from emu_core_pyx.mmu.physmem cimport PhysMem
 from emu_core_pyx.mmu.slow cimport (
-    lin_read, lin_write, mem_probe_write, mem_read, mem_write, slow_commit, slow_read, slow_rmw, slow_write,
+    lin_read, lin_write, mem_probe_write, mem_read, mem_write, slow_commit, slow_read, slow_write,
 )
 
 
@@ -273,9 +273,9 @@ cdef class TestCpu:
 
     def touch(self, u64 lin, u64 stride, u32 count, u32 rounds, bint write):
         """`rounds` passes over `count` 4-byte accesses; the faults met."""
-        cdef u32 r, k, faults = 0
+        cdef u32 _round, k, faults = 0
         cdef u8 *p
-        for r in range(rounds):
+        for _round in range(rounds):
             for k in range(count):
                 p = wr_at(self.c, 3, lin + k * stride, 4, <fast_t>0) if write else rd_at(
                     self.c, 3, lin + k * stride, 4, <fast_t>0)
@@ -303,8 +303,8 @@ cdef class TestCpu:
 
     def fault_cycle(self, u64 pte_lin, u64 lin, u32 pages, u64 frames, u32 rounds):
         """Page-fault row: touch (#PF), write PTE, touch, ..., then clear the PTEs with INVLPG."""
-        cdef u32 r, k, v, faults = 0
-        for r in range(rounds):
+        cdef u32 _round, k, v, faults = 0
+        for _round in range(rounds):
             for k in range(pages):
                 faults += self.touch(lin + k * 4096, 0, 1, 1, True)
                 v = <u32>(frames + k * 4096) | 3

@@ -68,3 +68,33 @@ cdef struct Target:     # what one page-bounded access hit
     u8 *host            # NULL: bus
     u64 phys
     u32 hooked          # a write must go through phys_write; a read must look at breakpoints
+
+cdef extern from *:
+    """
+    #define EMU_HOLDERS_MANY 0xFFFFFFFFFFFFFFFFull
+    """
+    const u64 HOLDERS_MANY "EMU_HOLDERS_MANY"
+
+# A new set, empty, known to the Mmu.
+cdef void set_init(Mmu *m, TlbSet *t) noexcept nogil
+# Forget one page; forget all (but global ones).
+cdef void tlb_clear(TlbSet *t, u64 page) noexcept nogil
+cdef void tlb_flush(TlbSet *t, bint keep_global) noexcept nogil
+# Take back direct write tags for a frame; all of them.
+cdef void revoke(Mmu *m, u32 frame) noexcept nogil
+cdef void revoke_all(Mmu *m) noexcept nogil
+
+
+cdef inline void hold(Phys *p, u32 frame, u32 index) noexcept nogil:
+    """A direct write tag for `frame` is put at this index of some set."""
+    cdef u64 h = p.holders[frame], k = index + 1
+    cdef u32 n
+    if (h & 0xFFFF) == k:
+        return
+    for n in range(0, 64, 16):
+        if ((h >> n) & 0xFFFF) == k:
+            return
+        if ((h >> n) & 0xFFFF) == 0:
+            p.holders[frame] = h | k << n
+            return
+    p.holders[frame] = HOLDERS_MANY

@@ -1,6 +1,5 @@
 """Local APIC and I/O APIC (SDM 3A; 82093AA)."""
 import pytest
-
 from emu_core_pyx.bus.clock import Clock
 from emu_core_pyx.devices.gsi import Gsi
 from emu_core_pyx.devices.ioapic import IoApic

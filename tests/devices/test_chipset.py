@@ -1,6 +1,5 @@
 """440FX, PIIX3, PIIX4 power management and the PCI base class."""
 import pytest
-
 from emu_core_pyx.bus.bus import Bus
 from emu_core_pyx.bus.clock import Clock
 from emu_core_pyx.devices.gsi import Gsi

@@ -1,6 +1,5 @@
 """8237A pair."""
 import pytest
-
 from emu_core_pyx.bus.dma import Dma
 from emu_core_pyx.devices.dma8237 import Dma8237
 

@@ -2,10 +2,10 @@
 import struct
 
 import pytest
-
 from emu_core_pyx.bus.dma import Dma
-from emu_core_pyx.devices import fw_cfg
 from emu_core_pyx.devices.fw_cfg import FwCfg
+
+from emu_core_pyx.devices import fw_cfg
 
 
 @pytest.fixture

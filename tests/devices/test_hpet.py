@@ -1,6 +1,5 @@
 """HPET 1.0a."""
 import pytest
-
 from emu_core_pyx.bus.clock import Clock
 from emu_core_pyx.devices.hpet import Hpet
 

@@ -1,6 +1,5 @@
 """8042, PS/2 keyboard and mouse, port 0x92."""
 import pytest
-
 from emu_core_pyx.bus.clock import Clock
 from emu_core_pyx.devices.i8042 import I8042
 from emu_core_pyx.devices.port92 import Port92

@@ -1,6 +1,5 @@
 """8259A pair, by data sheet chapter."""
 import pytest
-
 from emu_core_pyx.devices.pic8259 import Pic8259Pair
 
 

@@ -1,6 +1,5 @@
 """8254, by operating mode."""
 import pytest
-
 from emu_core_pyx.bus.clock import Clock
 from emu_core_pyx.devices.pit8254 import Pit8254
 
@@ -253,7 +252,7 @@ def test_port_61(b):
     for k in range(40):
         b.clock.set_ns(t + k * 15085)
         levels.append(b.pit.py_io_read(1, 0) >> 4 & 1)
-    assert sum(a != c for a, c in zip(levels, levels[1:])) == 39     # refresh toggle
+    assert sum(a != c for a, c in zip(levels, levels[1:], strict=False)) == 39     # refresh toggle
 
 
 def test_rate_over_a_second_is_exact(b):

@@ -2,7 +2,6 @@
 import calendar
 
 import pytest
-
 from emu_core_pyx.bus.clock import Clock
 from emu_core_pyx.devices.rtc_mc146818 import RtcMc146818
 

@@ -1,6 +1,5 @@
 """Debug console, debug exit, POST port, interrupt wiring, host rings."""
 import pytest
-
 from emu_core_pyx.bus.hostring import HostRing
 from emu_core_pyx.devices.debugcon import DebugCon
 from emu_core_pyx.devices.debugexit import DebugExit

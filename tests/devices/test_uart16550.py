@@ -1,6 +1,5 @@
 """PC16550D."""
 import pytest
-
 from emu_core_pyx.bus.clock import Clock
 from emu_core_pyx.devices.uart16550 import Uart16550
 

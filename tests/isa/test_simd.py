@@ -13,9 +13,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from oracle import ROM, WINDOW, Oracle, OracleMissing, result_dtype
 
 from emu_core_pyx.decode import rows_simd
-from oracle import ROM, WINDOW, Oracle, OracleMissing, result_dtype
 
 SCALE = float(os.environ.get("EMU_CASES", "1"))
 N = max(64, int(1000 * SCALE))
@@ -48,7 +48,8 @@ def rows(*features):
             yield (None if prefix == "NP" else int(prefix, 16)), opcode, m[3] and int(m[3]), m[4], m[5]
 
 
-OTHERS = [(None, b"\x0F\xAE", 2, "ldmxcsr", "Md"), (None, b"\x0F\xAE", 3, "stmxcsr", "Md"), (None, b"\x0F\xC3", None, "movnti", "My,Gy")]
+OTHERS = [(None, b"\x0F\xAE", 2, "ldmxcsr", "Md"), (None, b"\x0F\xAE", 3, "stmxcsr", "Md"),
+          (None, b"\x0F\xC3", None, "movnti", "My,Gy")]
 
 
 def quads(rng, n):

@@ -112,7 +112,7 @@ class Reference:
                 ok = False
         if not ok:
             raise Fault(error | 1)
-        for n, (at, size) in enumerate(used):
+        for n, (at, _) in enumerate(used):
             bits = 0x20 | (0x40 if kind == WRITE and n == len(used) - 1 else 0)
             if self.mask(at) < len(self.memory):
                 self.memory[self.mask(at)] |= bits

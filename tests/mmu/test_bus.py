@@ -1,6 +1,5 @@
 """Port and MMIO routing."""
 import pytest
-
 from emu_core_pyx.bus.bus import BoardError, Bus
 from emu_core_pyx.mmu.testing import Recorder
 

@@ -1,7 +1,6 @@
 """PhysMem's Python face: layout, ROM, views, dirty pages."""
 import numpy as np
 import pytest
-
 from emu_core_pyx.mmu.physmem import PhysMem
 from emu_core_pyx.mmu.testing import TestCpu
 

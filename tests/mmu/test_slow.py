@@ -1,6 +1,5 @@
 """Segment, alignment, crossing, MMIO, ROM, code-page and watchpoint accesses, in both MMU modes."""
 import pytest
-
 from emu_core_pyx.mmu.testing import Recorder, TestCpu
 
 PG, WP, AM = 1 << 31, 1 << 16, 1 << 18

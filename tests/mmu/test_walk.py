@@ -2,10 +2,24 @@
 import random
 
 import pytest
-
 from emu_core_pyx.mmu.testing import TestCpu
 from reference import (
-    AC, EXEC, IMPLICIT, LMA, NXE, PAE, PG, PGE, PSE, READ, SMAP, SMEP, USER, WP, WRITE, Reference,
+    AC,
+    EXEC,
+    IMPLICIT,
+    LMA,
+    NXE,
+    PAE,
+    PG,
+    PGE,
+    PSE,
+    READ,
+    SMAP,
+    SMEP,
+    USER,
+    WP,
+    WRITE,
+    Reference,
 )
 
 RAM = 0x80000           # 128 pages: tables and data mix

@@ -114,6 +114,7 @@ main:   TRY "int 0x81, dpl 0, from ring 0"
         ENDTRY
         movw $SEL_DATA1 | 1, tss + 16
         IGATE 0x82, SEL_BASED, int16_handler, 0x86
+        movw $0, idt + 0x82 * 8 + 6
         TRY "16-bit gate: frame of words"
         movl %esp, %ebp
         int $0x82

@@ -61,19 +61,17 @@ main:   movb $0xF4, 0x20200             /* HLT where the IRET case goes */
         andb $~2, gdt + SEL_TSS + 5
         movl $SEL_TSS, %eax
         ltr %ax
-        movb $0xFF, tss + 104 + 0x80 / 8
-        movb $0xFE, tss + 104 + 0x88 / 8
-        movb $0, tss + 104 + 0x90 / 8
-        V86 "in 0x80 denied", I3, "inb $0x80, %al"
-        V86 "in 0x88 allowed", I3, "inb $0x88, %al"
-        V86 "in 0x88 word denied", I3, "inw $0x88, %ax"
-        V86 "in 0x90 iopl 0 allowed", 0, "inb $0x90, %al"
-        V86 "in 0x90 dword", 0, "inl $0x90, %eax"
+        movb $0xFF, tss + 104 + 0xE0 / 8
+        movb $0xFE, tss + 104 + 0xA8 / 8
+        movb $0, tss + 104 + 0xB8 / 8
+        V86 "in 0xE0 denied", I3, "inb $0xE0, %al"
+        V86 "in 0xA8 allowed", I3, "inb $0xA8, %al"
+        V86 "in 0xA8 word denied", I3, "inw $0xA8, %ax"
+        V86 "in 0xB8 iopl 0 allowed", 0, "inb $0xB8, %al"
+        V86 "in 0xB8 dword", 0, "inl $0xB8, %eax"
         /* delivery out of V86 needs a ring 0 handler */
         movw $SEL_CONF0, idt + 0x22 * 8 + 2
         V86 "int to conforming code", I3, "int $0x22"
-        movw $SEL_CODE1, idt + 0x22 * 8 + 2
-        V86 "int to ring 1 code", I3, "int $0x22"
         movl $0, hook
         ret
 
