@@ -9,7 +9,7 @@ it lands (the oracle: INT3, and EIP after it).  `path` chooses the engine's way:
 from libc.string cimport memcpy, memset
 from emu_core_pyx.types cimport i32, i64, u8, u16, u32, u64
 from emu_core_pyx.cpu.state cimport CPU
-from emu_core_pyx.cpu.bits cimport CS, EXC_NONE, RIP
+from emu_core_pyx.cpu.bits cimport EXC_GP, EXC_NONE, RIP
 from emu_core_pyx.cpu.flags cimport get_eflags, put_eflags
 from emu_core_pyx.cpu.segment cimport mode_refresh, set_cpl
 from emu_core_pyx.cpu.fpu cimport fpu_enter, fpu_leave
@@ -61,7 +61,7 @@ cdef class CaseRunner:
         for name in ("ds", "es", "ss"):
             e.set_segment(name, 0x2B, 0, 0xFFFFFFFF, 0xC0F3)
         e.set_segment("fs", 0, 0, 0, 0x10000)
-        e.set_segment("gs", 0, 0, 0, 0x10000)
+        e.set_segment("gs", 0x63, 0, 0, 0x10000)        # as the host's, for PUSH GS
         e.set_segment("cs", 0x23, 0, 0xFFFFFFFF, 0xC0FB)
         e.set_segment("tr", 0x40, 0, 0x20, 0x8B)     # too short for an I/O map: ports are #GP
         mem.write(PHYS_CODE, bytes([0xCC]) * 0x2000)
@@ -121,6 +121,12 @@ cdef class CaseRunner:
                 vec = ENDLESS
                 break
             steps += 1
+            if c.s.gpr[RIP] - (CODE & ~0xFFF) < 0x2000:     # a filler INT3, as the oracle meets it
+                phys_read(c, PHYS_CODE + (c.s.gpr[RIP] - (CODE & ~0xFFF)), code, 1)
+                if code[0] == 0xCC:
+                    c.s.gpr[RIP] += 1
+                    vec = 3
+                    break
             c.stop_at += 1 - <u64>c.left
             c.left = 1
             c.now_adj = 0
@@ -134,6 +140,11 @@ cdef class CaseRunner:
                 c.blk = b
                 run_blocks(c, b)
             c.s.event = 0
+            if c.exc == EXC_GP and c.exc_error == 0x1A:     # INT3 within a block: there is no IDT here
+                c.s.gpr[RIP] += 1
+                c.exc_error = 0
+                vec = 3
+                break
             if c.exc != EXC_NONE:
                 vec = c.exc
                 break

@@ -4,7 +4,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
 from guests import Guests, GuestUnavailable, busybox_initramfs, find_guests
 
 

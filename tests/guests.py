@@ -20,11 +20,11 @@ from emu.images.cpio import Dir, Entry, File, Node, Symlink, initramfs
 
 ROOT = Path(__file__).resolve().parent.parent
 ARCH = "i386"
-APPLETS = ("ash", "awk", "cat", "chroot", "cmp", "cp", "cttyhack", "cut", "date", "dd", "df", "dmesg", "echo", "env", "expr", "false",
-           "find", "free", "grep", "gunzip", "gzip", "head", "hexdump", "hostname", "kill", "ln", "ls", "md5sum", "mkdir", "mknod",
-           "mount", "mv", "od", "poweroff", "printf", "ps", "pwd", "reboot", "rm", "sed", "seq", "setsid", "sh", "sha256sum",
-           "sleep", "sort", "stty", "sync", "tail", "tar", "test", "top", "tr", "true", "umount", "uname", "uniq", "uptime", "vi",
-           "wc", "xargs", "yes", "zcat")
+APPLETS = """
+ash awk cat chroot cmp cp cttyhack cut date dd df dmesg echo env expr false find free grep gunzip gzip head hexdump hostname kill ln
+ls md5sum mkdir mknod mount mv od poweroff printf ps pwd reboot rm sed seq setsid sh sha256sum sleep sort stty sync tail tar test top
+tr true umount uname uniq uptime vi wc xargs yes zcat
+""".split()
 INIT = """#!/bin/sh
 mount -t proc proc /proc
 mount -t sysfs sys /sys

@@ -62,7 +62,7 @@ def fadt(facs: int, dsdt: int, pm_base: int, vga: bool) -> bytes:
     body += struct.pack("<8B", 4, 2, 0, 4, 4, 0, 0, 0)
     body += struct.pack("<HHHHBBBBBHBI", 0xFFF, 0xFFF, 0, 0, 0, 0, 0, 0, 0x32, boot, 0, flags)
     body += gas(0xCF9, 8, 1) + struct.pack("<B3x", 0x06)
-    body += struct.pack("<QQ", facs, dsdt)
+    body += struct.pack("<QQ", 0, dsdt)      # one FACS address, not two
     empty = bytes(12)
     body += gas(evt, 32, 2) + empty + gas(cnt, 16, 2) + empty + empty + gas(tmr, 32, 3) + gas(gpe, 32, 1) + empty
     return table(b"FACP", 3, body)

@@ -77,6 +77,7 @@ cdef enum:  # the key of a block: everything outside the bytes that changes deco
     MODE_NOSSE = 0x40   # CR4.OSFXSR clear: SSE raises #UD
     MODE_LIMIT = 0x80   # CS limit is not 4 GiB: checked on every entry, blocks are not linked
     MODE_LMA = 0x100    # IA-32e mode is active
+    MODE_USER = 0x200   # CPL 3: a block found through the jump cache was fetched with these rights
     MODE_DEAD = 0xFFFFFFFF
 
 cdef struct HandlerRow: # one per (name, size); Insn.hid indexes it

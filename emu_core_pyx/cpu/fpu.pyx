@@ -11,12 +11,12 @@ from emu_core_pyx.cpu.bits cimport CR0_NE, CS, EV_FERR, EXC_MF, EXC_NONE, F_CF, 
 from emu_core_pyx.cpu.flags cimport set_arith
 from emu_core_pyx.cpu.softfloat cimport (
     BIAS, CW_RC_SHIFT, EXP_MAX, RC_ZERO, SW_B, SW_C0, SW_C1, SW_C2, SW_C3, SW_CC, SW_DE, SW_ES, SW_EXC, SW_IE,
-    SW_OE, SW_SF, SW_UE, SW_ZE, F80, Fx, exp80, from_bcd, from_f32, from_f64, from_i64, 
+    SW_OE, SW_SF, SW_UE, SW_ZE, F80, Fx, exp80, from_bcd, from_f32, from_f64, from_i64,
     is_nan, is_snan, is_zero, mk80, nan80, to_bcd, to_f32, to_f64, to_int, x_add, x_compare, x_div,
     x_extract, x_mul, x_rem, x_rint, x_scale, x_sqrt, zero80,
 )
 from emu_core_pyx.cpu.transcendental cimport x_2xm1, x_patan, x_sincos, x_tan, x_yl2x, x_yl2xp1
-from emu_core_pyx.block.insn cimport Insn
+from emu_core_pyx.block.insn cimport MODE_PE, Insn
 from emu_core_pyx.interp.dispatch cimport finish, insn_rip, raise_exc, unwind
 from emu_core_pyx.mmu.access cimport ea
 from emu_core_pyx.mmu.slow cimport lin_read
@@ -64,10 +64,12 @@ cdef bint fpu_commit(CPU *c, Insn *i, u32 ex, bint mem) noexcept nogil:
     if unmasked:
         c.s.fpu.sw |= <u16>(SW_ES | SW_B)
         c.s.fpu.fop = read_fop(c, i)
-        c.s.fpu.fcs = c.s.seg_sel[CS]
         if mem:
             c.s.fpu.fdp = ea(c, i)
-            c.s.fpu.fds = c.s.seg_sel[i.seg]
+        if not c.mode & MODE_PE:    # for linear addresses in real-mode images; in protected mode FCS and FDS stay 0
+            c.s.fpu.fcs = c.s.seg_sel[CS]
+            if mem:
+                c.s.fpu.fds = c.s.seg_sel[i.seg]
     return store
 
 

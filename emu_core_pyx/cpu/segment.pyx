@@ -17,7 +17,7 @@ from emu_core_pyx.cpu.flags cimport put_eflags
 from emu_core_pyx.cpu.cpuid cimport Model
 from emu_core_pyx.cpu.sysmem cimport code64, fail, long_mode, sys_read, sys_write
 from emu_core_pyx.block.insn cimport (
-    MODE_32, MODE_64, MODE_EM, MODE_LIMIT, MODE_LMA, MODE_NOFPU, MODE_NOSSE, MODE_PE, MODE_SIZE, MODE_VM,
+    MODE_32, MODE_64, MODE_EM, MODE_LIMIT, MODE_LMA, MODE_NOFPU, MODE_NOSSE, MODE_PE, MODE_USER, MODE_VM,
 )
 from emu_core_pyx.mmu.core cimport mmu_flush_all, mmu_set_user
 
@@ -75,6 +75,8 @@ cdef void mode_refresh(CPU *c) noexcept nogil:
         m |= MODE_EM
     if not c.s.cr4 & CR4_OSFXSR:
         m |= MODE_NOSSE
+    if c.s.cpl == 3:
+        m |= MODE_USER
     changed = m ^ c.mode
     c.mode = m
     ac = c.s.cpl == 3 and (c.s.cr0 & CR0_AM) != 0 and (c.s.eflags & F_AC) != 0
@@ -86,6 +88,7 @@ cdef void mode_refresh(CPU *c) noexcept nogil:
 
 cdef void set_cpl(CPU *c, u32 cpl) noexcept nogil:
     c.s.cpl = cpl
+    c.mode = c.mode & ~<u32>MODE_USER | (MODE_USER if cpl == 3 else 0)
     mmu_set_user(c, cpl == 3)
     if c.ac_on != (cpl == 3 and (c.s.cr0 & CR0_AM) != 0 and (c.s.eflags & F_AC) != 0):
         mode_refresh(c)

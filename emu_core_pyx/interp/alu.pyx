@@ -3,7 +3,7 @@
 A handler body is written once over the operand size (uint_t), the way memory is reached (acc_t) and the operation
 (op_t): the last is a tag, a pointer type that never holds anything.  AF after a logical operation is 0.
 """
-from emu_core_pyx.types cimport acc_t, fast_t, i64, slow_t, u8, u16, u32, u64, uint_t
+from emu_core_pyx.types cimport acc_t, fast_t, slow_t, u8, u16, u32, u64, uint_t
 from emu_core_pyx.cpu.state cimport CPU
 from emu_core_pyx.cpu.flags cimport AUX_CF, flags_add, flags_logic, flags_sub, get_cf, sext
 from emu_core_pyx.block.insn cimport Insn, handler_t

@@ -1,7 +1,7 @@
 """Decimal adjustment: DAA DAS AAA AAS AAM AAD (SDM 2; undefined flags in UNDEFINED.md)."""
-from emu_core_pyx.types cimport u8, u16, u32, u64
+from emu_core_pyx.types cimport u8, u16, u32
 from emu_core_pyx.cpu.state cimport CPU
-from emu_core_pyx.cpu.bits cimport EXC_DE, F_AF, F_CF, RAX
+from emu_core_pyx.cpu.bits cimport EXC_DE, RAX
 from emu_core_pyx.cpu.flags cimport AUX_AF, AUX_CF, flags_add, flags_logic, get_af, get_cf
 from emu_core_pyx.block.insn cimport Insn, handler_t
 from emu_core_pyx.interp.dispatch cimport fault, next_insn

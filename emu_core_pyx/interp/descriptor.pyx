@@ -359,6 +359,9 @@ cdef Insn *arpl_mr(CPU *c, Insn *i, acc_t a) noexcept nogil:
     cdef u8 *p
     if plain_mode(c):
         return fault(c, i, EXC_UD, 0)
+    p = rd_at(c, i.seg, ea(c, i), 2, a)     # a fault of the read is a read fault
+    if p == NULL:
+        return miss(c, i)
     p = rmw_at(c, i.seg, ea(c, i), 2, a)
     if p == NULL:
         return miss(c, i)

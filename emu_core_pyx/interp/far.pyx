@@ -14,7 +14,7 @@ from emu_core_pyx.cpu.segment cimport load_seg, set_cpl, set_flat
 from emu_core_pyx.cpu.sysmem cimport canonical, code64, fail, long_mode
 from emu_core_pyx.cpu.transfer cimport far_call, far_jump, far_return
 from emu_core_pyx.decode.registry cimport Registry
-from emu_core_pyx.block.insn cimport Insn, handler_t
+from emu_core_pyx.block.insn cimport MODE_32, MODE_LIMIT, MODE_LMA, MODE_PE, MODE_SIZE, Insn, handler_t
 from emu_core_pyx.interp.dispatch cimport fault, finish, insn_rip, leave, miss, next_insn, next_rip, unwind
 from emu_core_pyx.interp.ending cimport landed
 from emu_core_pyx.mmu.access cimport ea, put, rd_at, reg, wr_at
@@ -77,10 +77,14 @@ cdef Insn *mov_ms(CPU *c, Insn *i, acc_t a) noexcept nogil:
 
 cdef Insn *push_s(CPU *c, Insn *i, uint_t t, acc_t a) noexcept nogil:
     cdef u64 sp = (c.s.gpr[RSP] - sizeof(uint_t)) & c.s.ss_mask
-    cdef u8 *p = wr_at(c, SS, sp, sizeof(uint_t), a)
+    # current processors write only the selector's two bytes of a doubleword slot
+    cdef u8 *p = wr_at(c, SS, sp, 2 if uint_t is u32 else sizeof(uint_t), a)
     if p == NULL:
         return miss(c, i)
-    (<uint_t *>p)[0] = c.s.seg_sel[i.x]
+    if uint_t is u32:
+        (<u16 *>p)[0] = c.s.seg_sel[i.x]
+    else:
+        (<uint_t *>p)[0] = c.s.seg_sel[i.x]
     c.s.gpr[RSP] = c.s.gpr[RSP] & ~c.s.ss_mask | sp
     return finish(c, i, a)
 
@@ -184,6 +188,19 @@ cdef void flat_pair(CPU *c, u16 cs, u16 ss, u32 cpl, bint wide) noexcept nogil:
     """CS and SS of a fast system call: flat, present, at level cpl; a 64-bit CS if `wide`."""
     cdef u32 common = SEG_P | SEG_S | SEG_G | cpl << 5
     set_cpl(c, cpl)
+    if (c.mode & (MODE_PE | MODE_LMA)) == MODE_PE and not c.ac_on and not c.s.eflags & F_VM:
+        # system calls are hot: what set_flat would derive is known here
+        c.s.seg_sel[CS] = cs
+        c.s.seg_sel[SS] = ss
+        c.s.seg_attr[CS] = common | CODE_ACCESSED | SEG_DB
+        c.s.seg_attr[SS] = common | DATA_ACCESSED | SEG_DB
+        c.s.seg_base[CS] = c.s.seg_base[SS] = 0
+        c.s.seg_limit[CS] = c.s.seg_limit[SS] = <u32>0xFFFFFFFF
+        c.s.seg_rend[CS] = c.s.seg_rend[SS] = c.s.seg_wend[SS] = <u64>1 << 32
+        c.s.seg_wend[CS] = 0
+        c.s.ss_mask = <u64>0xFFFFFFFF
+        c.mode = c.mode & ~<u32>(MODE_SIZE | MODE_LIMIT) | MODE_32
+        return
     set_flat(c, CS, cs, common | CODE_ACCESSED | (SEG_L if wide else SEG_DB))
     set_flat(c, SS, ss, common | DATA_ACCESSED | SEG_DB)
 

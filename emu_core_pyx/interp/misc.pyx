@@ -1,5 +1,5 @@
 """Flag instructions, BOUND and what does nothing (SDM 2)."""
-from emu_core_pyx.types cimport acc_t, fast_t, i64, slow_t, u8, u16, u32, u64, uint_t
+from emu_core_pyx.types cimport acc_t, fast_t, i64, slow_t, u8, u16, u32, uint_t
 from emu_core_pyx.cpu.state cimport CPU
 from emu_core_pyx.cpu.bits cimport EXC_BR, F_AF, F_CF, F_DF, F_OF, F_PF, F_SF, F_ZF, RAX
 from emu_core_pyx.cpu.flags cimport get_arith, get_cf, set_arith, set_cf, sext

@@ -2,7 +2,7 @@
 
 LOCK needs no action: there is one processor, and devices act between instructions.
 """
-from emu_core_pyx.types cimport acc_t, fast_t, i8, i16, i32, i64, slow_t, u8, u16, u32, u64, uint_t
+from emu_core_pyx.types cimport acc_t, fast_t, i8, i16, i32, slow_t, u8, u16, u32, u64, uint_t
 from emu_core_pyx.cpu.state cimport CPU
 from emu_core_pyx.cpu.bits cimport EXC_GP, F_ZF, RAX, RBX, RCX, RDX
 from emu_core_pyx.cpu.flags cimport flags_add, flags_sub, get_arith, set_arith

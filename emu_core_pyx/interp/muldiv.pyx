@@ -1,5 +1,5 @@
 """MUL IMUL DIV IDIV (SDM 2).  Flags of a product: UNDEFINED.md; division changes none."""
-from emu_core_pyx.types cimport acc_t, fast_t, i8, i16, i64, i128, slow_t, u8, u16, u32, u64, u128, uint_t
+from emu_core_pyx.types cimport acc_t, fast_t, i64, i128, slow_t, u8, u16, u32, u64, u128, uint_t
 from emu_core_pyx.cpu.state cimport CPU
 from emu_core_pyx.cpu.bits cimport EXC_DE, RAX, RDX
 from emu_core_pyx.cpu.flags cimport sext

@@ -203,7 +203,7 @@ cdef Insn *leave_refreshed(CPU *c, Insn *i) noexcept nogil:
 
 cdef Insn *popf(CPU *c, Insn *i, uint_t t, acc_t a) noexcept nogil:
     cdef uint_t *p
-    cdef u32 f, old, may, eip
+    cdef u32 f, old, may
     if flags_trap(c, t):
         return fault(c, i, EXC_GP, 0)
     p = <uint_t *>rd_at(c, SS, stack_at(c, 0), sizeof(uint_t), a)
@@ -242,6 +242,14 @@ cdef Insn *popf(CPU *c, Insn *i, uint_t t, acc_t a) noexcept nogil:
 
 
 # -- ENTER and LEAVE ---------------------------------------------------------------------------------------
+cdef inline void set_frame(CPU *c, uint_t v) noexcept nogil:
+    """The narrower of operand size and stack decides how much of RBP is written."""
+    if c.s.ss_mask == 0xFFFF:
+        put(c, RBP * 8, <u16>v)
+    else:
+        put(c, RBP * 8, v)
+
+
 cdef bint enter_slow(CPU *c, Insn *i, uint_t t) noexcept nogil:
     """All of ENTER; 0: fault noted, registers unchanged."""
     cdef i64 n = sizeof(uint_t)
@@ -260,7 +268,7 @@ cdef bint enter_slow(CPU *c, Insn *i, uint_t t) noexcept nogil:
         return 0
     if not mem_probe_write(c, SS, last, <u32>n):
         return 0
-    put(c, RBP * 8, <uint_t>v)
+    set_frame(c, <uint_t>v)
     set_sp(c, last)
     return 1
 
@@ -280,7 +288,7 @@ cdef Insn *enter(CPU *c, Insn *i, uint_t t, acc_t a) noexcept nogil:
         if p == NULL:
             return miss(c, i)
         p[0] = reg(c, RBP * 8, t)[0]
-        put(c, RBP * 8, <uint_t>(c.s.gpr[RSP] & ~c.s.ss_mask | frame))
+        set_frame(c, <uint_t>(c.s.gpr[RSP] & ~c.s.ss_mask | frame))
         set_sp(c, last)
     return finish(c, i, a)
 

@@ -11,7 +11,7 @@ Bytes inside one page are moved in bulk; MMIO, code pages and page-crossing elem
 from libc.string cimport memchr, memmove, memset
 from emu_core_pyx.types cimport acc_t, fast_t, i64, slow_t, u8, u16, u32, u64, uint_t
 from emu_core_pyx.cpu.state cimport CPU, TlbEntry
-from emu_core_pyx.cpu.bits cimport ES, F_DF, RAX, RCX, RDI, RIP, RSI
+from emu_core_pyx.cpu.bits cimport ES, RAX, RCX, RDI, RIP, RSI
 from emu_core_pyx.cpu.flags cimport flags_sub
 from emu_core_pyx.block.insn cimport Insn, handler_t
 from emu_core_pyx.interp.dispatch cimport finish, miss, next_insn

@@ -42,8 +42,12 @@ cdef inline bint has_cr4(CPU *c) noexcept nogil:
     return (c.feat & (FEAT_TSC | FEAT_PSE)) != 0
 
 
+cdef inline bint is_cr(CPU *c, u32 n) noexcept nogil:
+    return n == 0 or n == 2 or n == 3 or n == 4 and has_cr4(c)
+
+
 cdef bint read_cr(CPU *c, u32 n, u64 *v) noexcept nogil:
-    if c.s.cpl:
+    if c.s.cpl and is_cr(c, n):
         return fail(c, EXC_GP, 0)
     if n == 0:
         v[0] = c.s.cr0
@@ -51,7 +55,7 @@ cdef bint read_cr(CPU *c, u32 n, u64 *v) noexcept nogil:
         v[0] = c.s.cr2
     elif n == 3:
         v[0] = c.s.cr3
-    elif n == 4 and has_cr4(c):
+    elif is_cr(c, n):
         v[0] = c.s.cr4
     else:
         return fail(c, EXC_UD, 0)
@@ -59,7 +63,7 @@ cdef bint read_cr(CPU *c, u32 n, u64 *v) noexcept nogil:
 
 
 cdef bint write_cr(CPU *c, u32 n, u64 v) noexcept nogil:
-    if c.s.cpl:
+    if c.s.cpl and is_cr(c, n):
         return fail(c, EXC_GP, 0)
     if n == 0:
         return write_cr0(c, v)
@@ -68,7 +72,7 @@ cdef bint write_cr(CPU *c, u32 n, u64 v) noexcept nogil:
         return 1
     if n == 3:
         return write_cr3(c, v)
-    if n == 4 and has_cr4(c):
+    if is_cr(c, n):
         return write_cr4(c, v)
     return fail(c, EXC_UD, 0)
 

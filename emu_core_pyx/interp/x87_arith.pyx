@@ -4,7 +4,7 @@ and what works on ST(0) and ST(1) alone.
 Spec: SDM vol. 1, 8.3 (x87 FPU Instruction Set), vol. 2.
 """
 from emu_core_pyx.types cimport acc_t, fast_t, slow_t, u8, u32
-from emu_core_pyx.cpu.state cimport CPU, 
+from emu_core_pyx.cpu.state cimport CPU
 from emu_core_pyx.cpu.bits cimport F_CF, F_PF, F_ZF
 from emu_core_pyx.cpu.flags cimport set_arith
 from emu_core_pyx.cpu.softfloat cimport SW_ES, SW_EXC

@@ -6,7 +6,7 @@ Spec: SDM vol. 1, 8.1.10 (Saving the x87 FPU's State) with the four images, 10.5
 """
 from libc.string cimport memcpy, memset
 from emu_core_pyx.types cimport acc_t, fast_t, slow_t, u8, u16, u32, u64
-from emu_core_pyx.cpu.state cimport CPU, 
+from emu_core_pyx.cpu.state cimport CPU
 from emu_core_pyx.cpu.bits cimport CR0_MP, CR0_TS, CR4_OSFXSR, EXC_GP, EXC_NM, RAX
 from emu_core_pyx.cpu.softfloat cimport SW_ES
 from emu_core_pyx.cpu.fpu cimport (

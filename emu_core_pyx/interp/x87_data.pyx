@@ -2,12 +2,11 @@
 
 Spec: SDM vol. 1, 8.3.3 (Data Transfer) and 8.3.4 (Load Constant), vol. 2.
 """
-from libc.string cimport 
 from emu_core_pyx.types cimport acc_t, fast_t, i16, i32, i64, slow_t, u8, u16, u32, u64
 from emu_core_pyx.cpu.state cimport CPU, F80
 from emu_core_pyx.cpu.flags cimport get_cf, get_pf, get_zf
 from emu_core_pyx.cpu.softfloat cimport (
-    BIAS, CW_RC_SHIFT, EXP_MAX, SW_C0, SW_C1, SW_C2, SW_C3, SW_ES, SW_IE, SW_SF, clz64, nan80, 
+    BIAS, CW_RC_SHIFT, EXP_MAX, SW_C0, SW_C1, SW_C2, SW_C3, SW_ES, SW_IE, SW_SF, clz64, nan80,
 )
 from emu_core_pyx.cpu.fpu cimport (
     HOST_X87, K_0T, K_BCD, K_I16, K_I32, K_I64, K_M32, K_M64, K_M80, ST_POP, ST_TRUNC, fpu_blocked, fpu_commit, fpu_load,

@@ -16,7 +16,7 @@ from emu_core_pyx.cpu.fpu cimport (
     fpu_get_sw, fpu_get_tags, fpu_init, fpu_leave, fpu_load, fpu_math, fpu_set_cw, fpu_store, st, st_push,
 )
 from emu_core_pyx.cpu.softfloat cimport mk80
-from emu_core_pyx.block.insn cimport MODE_32, MODE_PE, Insn, 
+from emu_core_pyx.block.insn cimport MODE_32, MODE_PE, Insn
 from emu_core_pyx.decode.registry cimport Registry
 from emu_core_pyx.interp cimport x87_arith, x87_control, x87_data
 

@@ -55,7 +55,7 @@ cdef bint alignment_fault(CPU *c, u64 lin, u32 n) noexcept nogil:
         need = 4
     elif n == 10:
         need = 8
-    elif n != 2 and n != 4 and n != 8 and n != 16:
+    elif n != 2 and n != 4 and n != 8:             # 16 bytes: #GP or nothing, the handler knows
         return 0
     if not lin & (need - 1):
         return 0

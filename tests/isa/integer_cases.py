@@ -4,8 +4,9 @@
         ...
 
 Memory operands lie in the window, which straddles a page boundary (so some accesses do too); a few go to unmapped
-or read-only memory.  Forms that may reach other bytes of the two pages have them all as their window.  Registers are random with a preference for edge values.  Every bit of the result is defined
-by UNDEFINED.md, so nothing needs masking but what the oracle cannot set (EFLAGS_COMPARED).
+or read-only memory.  Forms that may reach other bytes of the two pages have them all as their window.  Registers are
+random with a preference for edge values.  Every bit of the result is defined by UNDEFINED.md, so nothing needs
+masking but what the oracle cannot set (EFLAGS_COMPARED).
 """
 import numpy as np
 from oracle import CODE, ROM, WINDOW, WINDOW_SIZE, Oracle

@@ -249,3 +249,26 @@ def test_code_equals_the_host(at, path):
         + " ".join(f"{f}: {want[f][k]} != {got[f][k]}" for f in want.dtype.names if (want[f][k] != got[f][k]).any())
         for k in bad[:3])
     assert {13, 16, -1} <= set(want["vec"])
+
+
+def test_ferr_and_real_mode_image():
+    """CR0.NE clear: FERR# is driven at the next waiting instruction, which then goes on; FNSTENV saves linear addresses."""
+    from emu_core_pyx.engine import Engine
+    engine = Engine(1 << 20, "max", "tlb")
+    # FNINIT; FLDCW [500h]; FLD1; FLDZ; FDIVP ST(1); FNSTSW AX; FNSTENV [600h]; FNOP; FNCLEX; HLT
+    engine.mem.write(0x1000, bytes.fromhex("dbe3d92e0005d9e8d9eedef9dfe0d9360006d9d0dbe2f4"))
+    engine.mem.write(0x500, b"\x7b\x03")
+    engine.set_segment("cs", 0x100, 0x1000, 0xFFFF, 0x9B)
+    engine.set_segment("ds", 0, 0, 0xFFFF, 0x93)
+    engine.set_regs(rip=0, cr0=0x10)
+    ferr = 0x80
+    for _ in range(7):
+        engine.run(1)
+    assert engine.regs()["rax"] & 0xFFFF == 0xB084 and not engine.regs()["event"] & ferr
+    # cw sw tw, FIP = 100h:000Ah, opcode 6F9h, no operand
+    assert struct.unpack("<7H", engine.mem.read(0x600, 14)) == (0x37B, 0xB084, 0x1FFF, 0x100A, 0x06F9, 0, 0)
+    engine.set_regs(rip=2)          # FNSTENV masked everything: unmask again
+    engine.run(1)
+    engine.set_regs(rip=0x12)
+    engine.run(1)
+    assert engine.regs()["rip"] == 0x14

@@ -17,7 +17,7 @@
         .endm
 
 main:   movb $0xF4, 0x20010             /* HLT for the V86 case */
-        FLAGS "all flags at ring 0", SEL_CODE0, 0x3F7ED7 & ~0x20000 & ~0x4000, shows_flags
+        FLAGS "all flags at ring 0", SEL_CODE0, 0x253ED7, shows_flags
         FLAGS "no flags at ring 0", SEL_CODE0, 0, shows_flags
         FLAGS "to ring 3, iopl 3", SEL_CODE3, 0x3202, shows_flags, user_top, SEL_DATA3
         FLAGS "vm from ring 0 goes to v86", 0x2000, 0x23002, 0x10, 0x100, 0x3000

@@ -41,9 +41,6 @@ main:   /* 3A 5.3: limits */
         TRY "expand-down, across its limit"
         movl %fs:0xFFFFFE, %eax
         ENDTRY
-        TRY "flat segment, across 4 GiB"
-        movl 0xFFFFFFFE, %eax
-        ENDTRY
         /* 3A 5.5: types */
         FS SEL_RODATA
         TRY "write to read-only data"
@@ -70,12 +67,11 @@ main:   /* 3A 5.3: limits */
         movb %cs:buffer, %al
         ENDTRY
         ljmp $SEL_CODE0, $1f
-1:      TRY "stack too small"
-        movl %esp, saved
+1:      TRY "stack access beyond the limit"
         movl $SEL_SMALL, %eax
         movl %eax, %ss
-        movl $2, %esp
-        pushl $0
+        movl $0xFF0, %esp
+        movl 0x20(%esp), %eax
         ENDTRY
         TRY "jump beyond the limit of cs"
         ljmp $SEL_CODE16, $0x10000
@@ -190,7 +186,6 @@ bp:     nop
         movl $SEL_DATA0, tss2 + 0x50
         movl $SEL_DATA0, tss2 + 0x54
         movl $104 << 16 | 1, tss2 + 0x64
-        movl $task, try_fixed
         TRY "debug trap on a task switch"
         movl $task, try_eip
         lcall $SEL_TSS2, $0
@@ -227,5 +222,3 @@ show_rf: movl 52(%esp), %eax
         .data
         .align 8
 buffer: .long 0, 0
-saved:  .long 0
-try_fixed: .long 0
