@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from . import layout as at
-from .boot import BootPlan, flat, plan_boot, read_image
+from .boot import BootPlan, acpi, flat, plan_boot, read_image
 from .config import MachineConfig
 from .core import Engine, core_error, new_device, new_dma, new_engine
 from .errors import BoardError, ConfigError, ImageError
@@ -58,6 +58,7 @@ PARTS = (
     Part("com2", UART, ((0, at.COM2, 8),), "irq=gsi:3 tx_full=cpu:STOP"),
     Part("com3", UART, ((0, at.COM3, 8),), "irq=gsi:share:4 tx_full=cpu:STOP"),
     Part("com4", UART, ((0, at.COM4, 8),), "irq=gsi:share:3 tx_full=cpu:STOP"),
+    Part("fpu", "fpu_irq13.FpuIrq13", ((0, at.FPU_BUSY, 2),), "irq=gsi:13"),
     Part("post", "port80.Port80", ((0, at.POST, 1),)),
     Part("fw_cfg", "fw_cfg.FwCfg", ((0, at.FW_CFG, 2), (1, at.FW_CFG_DMA, 8))),
     Part("i440fx", "i440fx.I440fx", ((0, at.PCI_CONFIG_ADDRESS, 8),), "reset_out=cpu:RESET"),
@@ -75,7 +76,7 @@ class Board:
     def __init__(self, config: MachineConfig) -> None:
         self.config = config
         self.ram_bytes = config.memory_bytes
-        self.rsdp = 0
+        self.acpi = acpi.build(at.ROM_AREA, pm_base=at.PM_BASE, hpet=at.HPET if config.hpet else 0)
         self.warnings: list[str] = []
         self._pieces: list[tuple[int, bytes]] = []
         self._firmware = b""
@@ -134,6 +135,7 @@ class Board:
         for k, line in enumerate(pci.pirq):
             line.connect(devices["piix3"], k)
         devices["pci"] = pci
+        engine.pins.ferr.connect(devices["fpu"], 0)
         engine.set_irq_source(devices["lapic"])
         engine.set_apic(devices["lapic"])
         below, above = at.ram_split(self.ram_bytes)
@@ -167,7 +169,7 @@ class Board:
         if config.kernel is not None and config.raw_addr is not None:
             plan = flat.plan(config.kernel, config.raw_addr, self.ram_bytes)
         elif config.kernel is not None and not self._firmware:
-            plan = plan_boot(config.kernel, config.initrd, config.append, self.ram_bytes, self.rsdp)
+            plan = plan_boot(config.kernel, config.initrd, config.append, self.ram_bytes, self.acpi.rsdp)
         for item in config.loaders:
             if item.start:
                 if plan is not None:
@@ -208,6 +210,8 @@ class Board:
         self.devices["pm"].set_base(at.PM_BASE)
         for k, irq in enumerate(PIRQ_ROUTES):
             self.devices["piix3"].py_config_write(0x60 + k, irq)
+        for addr, data in self.acpi.pieces:
+            mem.write(addr, data)
         mem.write(at.BDA + 0x0E, (at.EBDA >> 4).to_bytes(2, "little"))
         mem.write(at.BDA + 0x13, (at.BASE_MEMORY_TOP >> 10).to_bytes(2, "little"))
         mem.write(at.BDA, b"".join(base.to_bytes(2, "little") for base, _ in at.SERIAL_PORTS))

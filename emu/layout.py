@@ -21,6 +21,7 @@ PIC_SLAVE = 0x0A0       # AT
 SMI_CMD = 0x0B2         # PIIX4: APM control and status
 DMA2 = 0x0C0            # AT: 8237 channels 4-7, 32 ports
 BOCHS_DEBUG = 0x0E9     # QEMU -debugcon, Bochs port_e9_hack
+FPU_BUSY = 0x0F0        # AT: writes clear the x87 error latch
 COM4 = 0x2E8
 COM2 = 0x2F8
 COM3 = 0x3E8

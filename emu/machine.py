@@ -224,7 +224,8 @@ class Machine:
         text = ""
         tail = self.serials[0].tail() if self.serials else ""
         if reason == "triple-fault":
-            text = report.autopsy(self.engine, "triple fault: an exception while a double fault was being delivered", tail)
+            text = report.autopsy(self.engine, "triple fault: an exception while a double fault was being delivered", tail,
+                                  chain=True)
         elif reason == "hang":
             why = "the processor is halted with interrupts off, nothing can wake it"
             if self.engine.regs()["eflags"] >> 9 & 1:

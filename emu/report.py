@@ -109,11 +109,19 @@ def code_lines(engine: Engine, regs: dict[str, int]) -> Iterator[str]:
     yield from disassemble(code, linear, bits, 4)
 
 
-def autopsy(engine: Engine, headline: str, serial: str) -> str:
-    """The whole report."""
+def chain_line(chain: list[tuple[int, int]]) -> str:
+    """How one exception led to the next."""
+    names = [vector_name(v) + (f" (error {e:#x})" if v in WITH_ERROR else "") for v, e in chain]
+    return "exception chain: " + " -> ".join(names) + " -> shutdown"
+
+
+def autopsy(engine: Engine, headline: str, serial: str, *, chain: bool = False) -> str:
+    """The whole report; `chain`: with the exceptions that nested."""
     regs = engine.regs()
     rows = engine.exceptions()[-CHAIN:]
     lines = [headline, f"after {engine.icount} instructions, {engine.now_ns / 1e9:.6f} s, in {mode_name(regs)}"]
+    if chain:
+        lines.append(chain_line(engine.fault_chain()))
     if rows:
         lines.append("last exceptions and interrupts, oldest first:")
         lines += ["  " + delivery_line(row) for row in rows]

@@ -14,11 +14,11 @@ from cpython.bytes cimport PyBytes_FromStringAndSize
 from emu_core_pyx.types cimport i64, u8, u16, u32, u64
 from emu_core_pyx.cpu.state cimport CPU, State
 from emu_core_pyx.cpu.bits cimport (
-    CS, EV_BREAK, EV_INIT, EV_INTR, EV_NMI, EV_RESET, EV_SMI, EV_STOP, EXC_DB, EXC_NONE, F_IF, F_RF, F_TF,
+    CS, EV_BREAK, EV_FERR, EV_INIT, EV_INTR, EV_NMI, EV_RESET, EV_SMI, EV_STOP, EXC_DB, EXC_NONE, F_IF, F_RF, F_TF,
     INHIBIT_SS, RIP, STOP_BUDGET, STOP_HANG, STOP_HOST, STOP_IDLE, STOP_NONE,
 )
 from emu_core_pyx.cpu.flags cimport get_eflags, put_eflags
-from emu_core_pyx.cpu.segment cimport cpu_reset, mode_refresh, seg_refresh, set_cpl
+from emu_core_pyx.cpu.segment cimport cpu_init, cpu_reset, mode_refresh, seg_refresh, set_cpl
 from emu_core_pyx.cpu.interrupt cimport deliver_exception, deliver_external, deliver_nmi
 from emu_core_pyx.cpu.control cimport code_breakpoint
 from emu_core_pyx.block.insn cimport Block, Insn
@@ -113,10 +113,11 @@ cdef class Engine:
         c.stop_at -= <u64>(c.left - 1)
         c.left = 0
         c.blk = b
+        c.delivered = 0
         run_blocks(c, b)
         if rf and c.exc == EXC_NONE:
             c.s.eflags &= ~<u32>F_RF
-        if tf and c.exc == EXC_NONE and not c.s.inhibit & INHIBIT_SS:
+        if tf and not c.delivered and c.exc == EXC_NONE and not c.s.inhibit & INHIBIT_SS:
             c.exc_dr6 |= 0x4000
 
     cdef void loop(self, u64 stop_icount, u64 until_ns) noexcept nogil:
@@ -130,18 +131,23 @@ cdef class Engine:
             c.bounce_wr = 0
             if c.exc != EXC_NONE:
                 self.note(<u32>c.exc, c.exc_error)
+                if c.exc != EXC_DB:
+                    c.exc_dr6 = 0       # what a half-done instruction touched does not trap
                 c.left -= 1
                 deliver_exception(c)
                 continue
-            if c.s.event & (EV_STOP | EV_RESET | EV_INIT | EV_BREAK | EV_SMI):
+            if c.s.event & (EV_STOP | EV_RESET | EV_INIT | EV_BREAK | EV_SMI | EV_FERR):
                 c.s.event &= ~<u32>(EV_BREAK | EV_SMI)
                 if c.s.event & EV_STOP:
                     c.s.event &= ~<u32>EV_STOP
                     return
                 if c.s.event & EV_INIT:
                     c.s.event &= ~<u32>EV_INIT
-                    cpu_reset(c)
+                    cpu_init(c)
                     continue
+                if c.s.event & EV_FERR:
+                    c.s.event &= ~<u32>EV_FERR
+                    self.pins.ferr.set(c.ferr)
             if self.stop_flag:
                 self.stop_flag = 0
                 c.stop_reason = STOP_HOST
@@ -276,6 +282,7 @@ cdef class Engine:
         cdef u64 now = c.stop_at - <u64>c.left
         cdef u64 stop = now + max_insns
         cdef u64 until = NEVER if until_ns is None else until_ns
+        c.clock_shift = self.clock.shift
         if stop < now or stop > <u64>1 << 62:
             stop = <u64>1 << 62
         with nogil:
@@ -444,6 +451,11 @@ cdef class Engine:
             out.append(dict(icount=r.icount, vector=r.vector & 0xFF, kind="irq" if r.vector & 0x100 else "exception",
                             error=r.error, cs=r.cs, eip=r.eip, base=r.base, cr2=r.cr2, cpl=r.cpl))
         return out
+
+    def fault_chain(self):
+        """What nested in the last delivery, first to last, at most 4: tuples (vector, error code)."""
+        cdef u32 n = self.c.chain_n, k
+        return [(self.c.chain_vec[k & 3], self.c.chain_err[k & 3]) for k in range(n - 4 if n > 4 else 0, n)]
 
     def counters(self):
         """Engine and MMU statistics by name."""

@@ -6,18 +6,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
 
-from ..core import Engine
 from ..errors import ImageError
-
-
-class Target(Protocol):
-    """What a loader needs of a machine."""
-
-    engine: Engine
-    ram_bytes: int
-    rsdp: int           # physical address of the ACPI root pointer, 0 if there are no tables
 
 
 @dataclass(slots=True)

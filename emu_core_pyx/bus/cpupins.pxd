@@ -1,6 +1,6 @@
 """The processor's input pins, as a device other devices' lines end in."""
 from emu_core_pyx.types cimport u32
-from emu_core_pyx.bus.device cimport Device
+from emu_core_pyx.bus.device cimport Device, Line
 from emu_core_pyx.cpu.state cimport CPU
 
 cdef enum:
@@ -17,3 +17,4 @@ cdef enum:
 
 cdef class CpuPins(Device):
     cdef CPU *cpu
+    cdef public Line ferr       # output FERR#: an unmasked x87 exception with CR0.NE = 0

@@ -1,6 +1,6 @@
 """See cpupins.pxd."""
 from emu_core_pyx.types cimport u32
-from emu_core_pyx.bus.device cimport Device
+from emu_core_pyx.bus.device cimport Device, Line
 from emu_core_pyx.cpu.bits cimport (
     EV_BREAK, EV_INIT, EV_INTR, EV_NMI, EV_RESET, EV_SMI, EV_STOP, STOP_EXIT, STOP_HOST, STOP_POWEROFF, STOP_RESET,
 )
@@ -9,6 +9,9 @@ from emu_core_pyx.mmu.core cimport mmu_flush_all
 
 cdef class CpuPins(Device):
     """Turns pin levels and edges into CPU.event bits."""
+
+    def __init__(self):
+        self.ferr = Line()
 
     cdef void on_line(self, u32 pin, u32 level) noexcept nogil:
         cdef CPU *c = self.cpu

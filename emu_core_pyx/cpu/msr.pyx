@@ -3,6 +3,7 @@
 Performance counters can be programmed and stand still; machine-check banks never report; unknown numbers raise #GP.
 """
 from emu_core_pyx.types cimport u32, u64
+from emu_core_pyx.devices.lapic cimport LocalApic
 from emu_core_pyx.cpu.state cimport CPU
 from emu_core_pyx.cpu.bits cimport (
     EXC_GP, FEAT_APIC, FEAT_LM, FEAT_MCA, FEAT_MMX, FEAT_MSR, FEAT_MTRR, FEAT_NX, FEAT_PAE, FEAT_PAT, FEAT_RDTSCP, FEAT_SEP,
@@ -244,6 +245,8 @@ cdef bint write_msr(CPU *c, u32 n, u64 tsc, u64 v) noexcept nogil:
         if v & ~(PHYS_MASK & ~<u64>0x6FF):
             return fail(c, EXC_GP, 0)
         c.s.apic_base = v & ~<u64>0x100 | c.s.apic_base & 0x100     # BSP is read-only
+        if c.apic != NULL:
+            (<LocalApic>c.apic).base_changed()
     elif n == IA32_PAT and c.feat & FEAT_PAT:
         if not memory_types(v, 0xF3):
             return fail(c, EXC_GP, 0)

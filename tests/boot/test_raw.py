@@ -26,7 +26,7 @@ def test_hlt_with_interrupts_off_is_a_hang_at_once(tmp_path: Path) -> None:
 def test_triple_fault_report_has_chain_registers_and_code(tmp_path: Path) -> None:
     _, stop = run(tmp_path, raw.TRIPLE_FAULT)
     assert stop.reason == "triple-fault"
-    for text in ("#BP", "eip=00100007", "cs=0008", "00100007: cc"):
+    for text in ("exception chain: #GP", "-> #DF double fault", "-> shutdown", "eip=00100007", "cs=0008", "00100007: cc"):
         assert text in stop.report
 
 
@@ -54,8 +54,9 @@ def test_soft_off(tmp_path: Path) -> None:
 
 
 def test_reset_runs_the_guest_again(tmp_path: Path) -> None:
-    vm, stop = run(tmp_path, raw.say("x") + raw.out8(0x64, 0xFE) + raw.SPIN)
-    assert stop.reason == "budget"
+    code = raw.write(tmp_path, raw.say("x") + raw.out8(0x64, 0xFE) + raw.SPIN)
+    vm = emu.Machine(memory="4M", kernel=code, raw_addr=raw.HIGH)
+    assert vm.run(instructions=100).reason == "budget"
     assert vm.serial.text.startswith("xxx")
 
 

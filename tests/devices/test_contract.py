@@ -10,6 +10,7 @@ from emu_core_pyx.bus.dma import Dma
 from emu_core_pyx.devices.debugcon import DebugCon
 from emu_core_pyx.devices.debugexit import DebugExit
 from emu_core_pyx.devices.dma8237 import Dma8237
+from emu_core_pyx.devices.fpu_irq13 import FpuIrq13
 from emu_core_pyx.devices.fw_cfg import FwCfg
 from emu_core_pyx.devices.gsi import Gsi
 from emu_core_pyx.devices.hpet import Hpet
@@ -47,6 +48,7 @@ DEVICES = {
     "uart": (Uart16550, [8], []),
     "i8042": (I8042, [1, 1], []),
     "port92": (Port92, [1], []),
+    "fpu_irq13": (FpuIrq13, [2], []),
     "port80": (Port80, [1], []),
     "debugcon": (DebugCon, [1], []),
     "debugexit": (DebugExit, [2], []),
