@@ -271,11 +271,10 @@ class Machine:
                 future.set_exception(error)
 
     def pause(self) -> None:
-        """Let the guest stop; a `run` in progress comes back with reason "paused"."""
+        """Stop the guest; a `run` in progress comes back with reason "paused", and has not moved when this returns."""
         if self._resumed.is_set():
             self._resumed.clear()
-            self._emit("STOP")
-            self.wake()
+            self.invoke(lambda: self._emit("STOP"))
 
     def resume(self) -> None:
         """Undo `pause`."""

@@ -155,6 +155,11 @@ cdef class Engine:
             now = self.clock.now_ns()
             if self.clock.next_deadline <= now:
                 self.clock.fire_due()
+                now = self.clock.now_ns()
+            # before any delivery, which counts: a run stops at exactly the count it was given
+            if now >= until_ns or c.stop_at - <u64>c.left >= stop_icount:
+                c.stop_reason = STOP_BUDGET
+                return
             if c.exc_dr6:
                 if c.s.inhibit & INHIBIT_SS:
                     pass
@@ -176,10 +181,6 @@ cdef class Engine:
                     self.note(0x100 | <u32>vector, 0)
                     deliver_external(c, <u32>vector)
                     continue
-            now = self.clock.now_ns()
-            if now >= until_ns or c.stop_at - <u64>c.left >= stop_icount:
-                c.stop_reason = STOP_BUDGET
-                return
             if c.s.halted:
                 c.s.inhibit = 0
                 wake = self.clock.next_deadline
@@ -289,6 +290,7 @@ cdef class Engine:
             simd_enter(c)
             fpu_enter(c)
             self.loop(stop, until)
+            c.blk = NULL
             fpu_leave(c)
             simd_leave(c)
         return Stop(REASONS[c.stop_reason], c.exit_code, c.stop_detail)
@@ -476,6 +478,9 @@ cdef class Engine:
         """The processor as bytes; equal for equal architectural states."""
         cdef u32 flags = get_eflags(self.c)
         put_eflags(self.c, flags)           # one canonical form of the lazy flags
+        if self.c.exc == EXC_NONE:
+            self.c.exc_error = 0
+            self.c.exc_cr2 = 0
         self.c.s.event &= ~<u32>(EV_BREAK | EV_STOP | EV_RESET)
         v = Visitor()
         self._visit(v)

@@ -21,9 +21,9 @@ from emu.images.cpio import Dir, Entry, File, Node, Symlink, initramfs
 ROOT = Path(__file__).resolve().parent.parent
 ARCH = "i386"
 APPLETS = """
-ash awk cat chroot cmp cp cttyhack cut date dd df dmesg echo env expr false find free grep gunzip gzip head hexdump hostname kill ln
-ls md5sum mkdir mknod mount mv od poweroff printf ps pwd reboot rm sed seq setsid sh sha256sum sleep sort stty sync tail tar test top
-tr true umount uname uniq uptime vi wc xargs yes zcat
+ash awk cat chroot cmp cp cttyhack cut date dd df dmesg echo env expr false find free grep gunzip gzip head hexdump
+hostname kill ln ls md5sum mkdir mknod mount mv od poweroff printf ps pwd reboot rm sed seq setsid sh sha256sum sleep
+sort stty sync tail tar test top tr true umount uname uniq uptime vi wc insmod xargs yes zcat
 """.split()
 INIT = """#!/bin/sh
 mount -t proc proc /proc
@@ -53,7 +53,7 @@ def _look(folder: Path) -> Guests | None:
 
 
 def _apt(work: Path, *command: str) -> str:
-    lists = work / "lists"
+    lists = work.parent / "lists"
     (lists / "partial").mkdir(parents=True, exist_ok=True)
     options = [f"APT::Architecture={ARCH}", f"APT::Architectures={ARCH}", f"Dir::State::Lists={lists}",
                "Dir::State::status=/dev/null", "APT::Sandbox::User=root"]
@@ -73,7 +73,10 @@ def fetch(folder: Path) -> Guests:
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder) as tmp:
         work = Path(tmp)
-        _apt(work, "apt-get", "-qq", "update")
+        try:
+            _apt(work, "apt-get", "-qq", "update")
+        except GuestUnavailable as reason:      # one list of several may be in the middle of a mirror's update
+            print(reason, file=sys.stderr)
         found = re.search(r"Depends: (linux-image-\d\S+)", _apt(work, "apt-cache", "depends", "linux-image-686"))
         if not found:
             raise GuestUnavailable("Debian's list has no kernel behind linux-image-686")

@@ -20,7 +20,9 @@ def refused(*argv: str) -> str:
     return str(caught.value)
 
 
-@pytest.mark.parametrize(("text", "mib"), [("256", 256), ("256M", 256), ("1G", 1024), ("size=64M", 64), ("65536k", 64), ("0.5G", 512)])
+@pytest.mark.parametrize(("text", "mib"), [
+    ("256", 256), ("256M", 256), ("1G", 1024), ("size=64M", 64), ("65536k", 64), ("0.5G", 512),
+])
 def test_memory(text: str, mib: int) -> None:
     assert machine("-m", text).memory_bytes == mib << 20
 
@@ -74,11 +76,13 @@ def test_loader_device() -> None:
 
 def test_debugcon() -> None:
     assert machine("-debugcon", "file:log").debugcon == SerialConfig("file", "log")
-    assert machine("-chardev", "file,id=d,path=x", "-device", "isa-debugcon,iobase=0xe9,chardev=d").debugcon == SerialConfig("file", "x")
+    config = machine("-chardev", "file,id=d,path=x", "-device", "isa-debugcon,iobase=0xe9,chardev=d")
+    assert config.debugcon == SerialConfig("file", "x")
 
 
 @pytest.mark.parametrize(("argv", "mmu", "note"), [
-    (("-accel", "interp"), "tlb", ""), (("-accel", "interp,mmu=shadow"), "shadow", ""), (("-accel", "tcg,thread=single"), "tlb", ""),
+    (("-accel", "interp"), "tlb", ""), (("-accel", "interp,mmu=shadow"), "shadow", ""),
+    (("-accel", "tcg,thread=single"), "tlb", ""),
     (("-accel", "kvm"), "tlb", "kvm is not used"), (("-enable-kvm",), "tlb", "kvm is not used"),
     (("-machine", "pc,accel=kvm:tcg"), "tlb", "kvm is not used"), (("-M", "pc-i440fx-7.2"), "tlb", ""),
 ])
@@ -98,7 +102,8 @@ def test_clock_options() -> None:
 
 
 def test_control_options() -> None:
-    options = parse(["-qmp", "unix:/tmp/q,server=on,wait=off", "-S", "-no-shutdown", "-pidfile", "p", "-name", "guest=x,process=y"])
+    options = parse(["-qmp", "unix:/tmp/q,server=on,wait=off", "-S", "-no-shutdown", "-pidfile", "p",
+                     "-name", "guest=x,process=y"])
     assert (options.qmp, options.paused, options.no_shutdown, options.pidfile) == ([("/tmp/q", False)], True, True, "p")
     assert options.machine["name"] == "x"
 
@@ -119,8 +124,9 @@ def test_accepted_because_it_changes_nothing(argv: tuple[str, ...]) -> None:
 @pytest.mark.parametrize(("argv", "words"), [
     (("-kernle", "x"), "did you mean '-kernel'"), (("-nographics",), "did you mean '-nographic'"),
     (("-cpu", "pentum3"), "did you mean 'pentium3'"), (("-cpu", "max,+nx"), "cannot be chosen"),
-    (("-device", "isa-debug-exi"), "did you mean 'isa-debug-exit'"), (("-device", "isa-debug-exit,iobas=1"), "did you mean 'iobase'"),
-    (("-serial", "stdin"), "did you mean 'stdio'"), (("-serial", "tcp::4444"), "not here"), (("-serial", "file:"), "needs a path"),
+    (("-device", "isa-debug-exi"), "did you mean 'isa-debug-exit'"),
+    (("-device", "isa-debug-exit,iobas=1"), "did you mean 'iobase'"), (("-serial", "stdin"), "did you mean 'stdio'"),
+    (("-serial", "tcp::4444"), "not here"), (("-serial", "file:"), "needs a path"),
     (("-accel", "intrep"), "did you mean 'interp'"), (("-accel", "interp,mmu=shadw"), "did you mean 'shadow'"),
     (("-hda", "disk.img"), "disks are not here yet"), (("disk.img",), "disk image"), (("-smp", "2"), "one processor"),
     (("-m",), "needs a value"), (("--nographic=yes",), "takes no value"), (("-rtc", "base=tomorrow"), "neither utc"),
