@@ -6,13 +6,14 @@ EMU_JOBS=N        parallel compilers (default: the processors of this machine)
 EMU_ONLY=A,B      build only the modules whose path matches one of these globs (development)
 """
 import os
-from fnmatch import fnmatch
 from concurrent.futures import ThreadPoolExecutor
+from fnmatch import fnmatch
 from pathlib import Path
 
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
+from setuptools.command.build_py import build_py
 
 DEBUG = os.environ.get("EMU_BUILD") == "debug"
 ONLY = [g for g in os.environ.get("EMU_ONLY", "").split(",") if g]
@@ -58,6 +59,17 @@ def hot(path):
     return []
 
 
+class BuildPy(build_py):
+    """The built images of roms/ are installed as emu/roms/."""
+
+    def run(self):
+        super().run()
+        target = Path(self.build_lib) / "emu" / "roms"
+        self.mkpath(str(target))
+        for image in sorted(Path("roms").glob("*")):
+            self.copy_file(str(image), str(target / image.name))
+
+
 def extensions():
     """One module per .pyx, named by its path."""
     return [
@@ -70,5 +82,5 @@ def extensions():
 setup(
     ext_modules=cythonize(extensions(), nthreads=JOBS if JOBS > 1 else 0, compiler_directives=DIRECTIVES,
                           build_dir="build/cython"),
-    cmdclass={"build_ext": BuildExt},
+    cmdclass={"build_ext": BuildExt, "build_py": BuildPy},
 )

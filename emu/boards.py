@@ -135,7 +135,7 @@ class Board:
         for k, line in enumerate(pci.pirq):
             line.connect(devices["piix3"], k)
         devices["pci"] = pci
-        engine.pins.ferr.connect(devices["fpu"], 0)
+        self._line(engine.pins, "ferr").connect(devices["fpu"], 0)
         engine.set_irq_source(devices["lapic"])
         engine.set_apic(devices["lapic"])
         below, above = at.ram_split(self.ram_bytes)

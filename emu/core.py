@@ -43,6 +43,7 @@ class HostRing(Protocol):
     """Bytes between guest and host."""
 
     discard: bool
+    live: bool
     near_full: Line
     count: int
     total: int

@@ -11,6 +11,7 @@ instructions.  Time is virtual unless the configuration asks for the host's cloc
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -31,6 +32,7 @@ from .state.hash import run_hash
 
 T = TypeVar("T")
 SLICE = 10_000_000          # instructions between two looks at signals and requests
+SLICE_SECONDS = 0.004
 HOST_SLICE = 1_000_000      # the same with clock=host
 
 WORDS = {
@@ -122,7 +124,7 @@ class Machine:
                 continue
             device = open_chardev(cfg, port.send, self.quit)
             self._chardevs.append(device)
-            port.sink = device
+            port.watch(device)
 
     def close(self) -> None:
         """Release host resources; the machine cannot run afterwards."""
@@ -165,7 +167,9 @@ class Machine:
     def _loop(self, until_ns: int | None, stop_icount: int | None) -> Stop:
         engine = self.engine
         pacer = self._pacer
-        most = SLICE if pacer is None or not pacer.host else HOST_SLICE
+        limit = SLICE if pacer is None or not pacer.host else HOST_SLICE
+        most = limit // 16
+        fresh = True
         while True:
             if self._requests:
                 self._serve()
@@ -175,10 +179,19 @@ class Machine:
                 return self._end("quit")
             if not self._resumed.is_set():
                 return self._stop("paused")
-            for port in self._ports:
-                port.supply()
+            for port in self._ports:        # a script's input enters where its wait ended, a person's when it comes
+                if fresh or port.sink is not None:
+                    port.supply()
+            fresh = False
             budget = most if stop_icount is None else min(most, stop_icount - engine.icount)
+            began = time.perf_counter()
             core = self.tracer.run(budget, until_ns) if self.tracer else engine.run(budget, until_ns)
+            # slices of a few milliseconds: output appears when it is made; the guest cannot tell
+            spent = time.perf_counter() - began
+            if spent > SLICE_SECONDS:
+                most = max(most // 2, 50_000)
+            elif spent < SLICE_SECONDS / 4:
+                most = min(most * 2, limit)
             for port in self._ports:
                 port.collect()
             if pacer is not None and pacer.host:

@@ -35,6 +35,8 @@ class Match:
 class Uart(Protocol):
     """The host's side of emu_core_pyx.devices.uart16550."""
 
+    live: bool
+
     def take_output(self) -> bytes: ...
     def feed(self, data: bytes) -> int: ...
 
@@ -145,6 +147,11 @@ class SerialPort:
         """The last lines of output."""
         rows = _decode(bytes(self._seen[-8192:])).replace("\r\n", "\n").rstrip("\n").split("\n")
         return "\n".join(rows[-lines:])
+
+    def watch(self, sink: Sink) -> None:
+        """Pass output on to `sink`, line by line as it is made."""
+        self.sink = sink
+        self._uart.live = True
 
     # ---- the machine's side -------------------------------------------------------------------------------------
     def collect(self) -> None:

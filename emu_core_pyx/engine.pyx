@@ -202,10 +202,9 @@ cdef class Engine:
                 continue
             limit = stop_icount
             if until_ns != NEVER:
-                wake = now + ((stop_icount - (c.stop_at - <u64>c.left)) << self.clock.shift)
-                if until_ns < wake:
-                    limit = (c.stop_at - <u64>c.left) + (
-                        (until_ns - now + (<u64>1 << self.clock.shift) - 1) >> self.clock.shift)
+                wake = (until_ns - now + (<u64>1 << self.clock.shift) - 1) >> self.clock.shift
+                if wake < limit - (c.stop_at - <u64>c.left):
+                    limit = c.stop_at - <u64>c.left + wake
             self.set_budget(limit)
             if c.left <= 0:
                 continue

@@ -135,7 +135,12 @@ def _run(options: Options) -> int:
         stop = session.run()
         digest = machine.run_hash() if options.show_hash else ""
         counters = machine.counters if options.show_counters else {}
+        broken = any(device.broken for device in machine.outputs)
+        shown = machine.serial.text if any("stdio" in s.kind for s in config.serials) else ""
+        mid_line = not shown.endswith("\n") and shown != ""
     terminal.restore()
+    if mid_line and (digest or counters):
+        print()
     if digest:
         print(f"run hash {digest} after {stop.icount} instructions", flush=True)
     for name, value in counters.items():
@@ -149,6 +154,6 @@ def _run(options: Options) -> int:
             say(options.prog, "last serial output:\n" + "\n".join("  | " + line for line in tail.splitlines()))
     if stop.report:
         say(options.prog, stop.report)
-    if any(device.broken for device in machine.outputs):
+    if broken:
         return status.OUTPUT
     return status.of_stop(stop)

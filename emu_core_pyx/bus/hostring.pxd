@@ -9,6 +9,7 @@ cdef class HostRing:
     cdef u64 head               # bytes ever written
     cdef u64 tail               # bytes ever read
     cdef public bint discard    # nobody listens: count, do not keep
+    cdef public bint live       # someone watches: a line feed raises near_full at once
     cdef readonly Line near_full
     cdef bint put(self, u8 v) noexcept nogil    # 0: full, not taken
     cdef int get(self) noexcept nogil           # -1: empty

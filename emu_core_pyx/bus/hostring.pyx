@@ -1,4 +1,5 @@
-"""See hostring.pxd.  `near_full` rises at 7/8 so that the run loop can stop and let the host drain."""
+"""See hostring.pxd.  `near_full` rises at 7/8, or with `live` at the end of a line, so that the run loop
+can stop and let the host drain."""
 from libc.stdlib cimport calloc, free
 from emu_core_pyx.types cimport u8, u64
 from emu_core_pyx.bus.device cimport Line
@@ -31,7 +32,7 @@ cdef class HostRing:
             return False
         self.buf[self.head & self.mask] = v
         self.head += 1
-        if self.used() >= self.mask - (self.mask >> 3):
+        if self.used() >= self.mask - (self.mask >> 3) or self.live and v == 10:
             self.near_full.set(1)
         return True
 

@@ -42,6 +42,15 @@ cdef class DebugCon(ByteDevice):
         return self.tx.used()
 
     @property
+    def live(self):
+        """True: stop the run at every line feed, so that output appears when it is made."""
+        return self.tx.live
+
+    @live.setter
+    def live(self, bint on):
+        self.tx.live = on
+
+    @property
     def discard(self):
         """True: nobody listens, output is counted and dropped."""
         return self.tx.discard

@@ -14,6 +14,8 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from emu_core_pyx.devices.pic8259 import Pic8259Pair
+from emu_core_pyx.devices.pit8254 import Pit8254
 from emu_core_pyx.engine import Engine
 
 RAM = 4 << 20
@@ -29,6 +31,12 @@ CUTS = {
     "odd": lambda: itertools.cycle((7, 1, 13, 2, 101, 1, 1, 3, 997, 5, 31, 4001)),
     "pairs": lambda: itertools.cycle((2, 3)),
 }
+
+
+class Rig(Engine):
+    """An engine that can carry the devices a test wires to it."""
+
+    devices: tuple = ()
 
 
 @cache
@@ -56,14 +64,14 @@ def gate(selector: int, offset: int, kind: int = 0x8E) -> bytes:
     return struct.pack("<HHBBH", offset & 0xFFFF, selector, 0, kind, offset >> 16)
 
 
-def protected(source: str, mmu: str = "tlb", org: int = ORG, shift: int = 0, cpu: str = "max") -> Engine:
+def protected(source: str, mmu: str = "tlb", org: int = ORG, shift: int = 0, cpu: str = "max") -> Rig:
     """A bare engine about to run `source` in flat 32-bit ring 0, paging off.
 
     GDT: 8 code, 0x10 data, 0x18 16-bit code, 0x20 16-bit data, 0x28 ring-3 code, 0x30 ring-3 data, 0x38 TSS.  Every vector leads to a
     stub that halts with interrupts off, so an exception ends as a hang with all of its evidence in the state.
     """
     code = assemble(source, org)
-    e = Engine(RAM, cpu, mmu)
+    e = Rig(RAM, cpu, mmu)
     e.clock.shift = shift
     gdt = [0, descriptor(0, 0xFFFFF, 0xC09B), descriptor(0, 0xFFFFF, 0xC093), descriptor(0, 0xFFFF, 0x009B),
            descriptor(0, 0xFFFF, 0x0093), descriptor(0, 0xFFFFF, 0xC0FB), descriptor(0, 0xFFFFF, 0xC0F3), descriptor(0xA000, 0x67, 0x0089)]
@@ -78,10 +86,10 @@ def protected(source: str, mmu: str = "tlb", org: int = ORG, shift: int = 0, cpu
     return e
 
 
-def real(source: str, mmu: str = "tlb", org: int = 0x7C00, shift: int = 0) -> Engine:
+def real(source: str, mmu: str = "tlb", org: int = 0x7C00, shift: int = 0) -> Rig:
     """A bare engine about to run `source` (begin it with .code16) at 0000:org; unused vectors halt."""
     code = assemble(source, org)
-    e = Engine(RAM, "max", mmu)
+    e = Rig(RAM, "max", mmu)
     e.clock.shift = shift
     e.mem.write(0, struct.pack("<HH", 0x600, 0) * 256)
     e.mem.write(0x600, b"\xfa\xf4\xeb\xfd")
@@ -89,6 +97,25 @@ def real(source: str, mmu: str = "tlb", org: int = 0x7C00, shift: int = 0) -> En
     e.flush_code()
     e.set_segment("cs", 0, 0, 0xFFFF, 0x9B)
     e.set_regs(eip=org, esp=0x7000)
+    return e
+
+
+def with_timer(e: Rig, divisor: int) -> Rig:
+    """PIC and PIT at their ports; IRQ 0 at vector 0x20, counter 0 in mode 2."""
+    pic, pit = Pic8259Pair(), Pit8254()
+    for dev, ports in ((pic, ((0, 0x20, 2), (1, 0xA0, 2))), (pit, ((0, 0x40, 4),))):
+        dev.attach(e.clock)
+        dev.reset()
+        for region, base, n in ports:
+            e.bus.map_io(dev, region, base, n)
+    pit.irq.connect(pic, 0)
+    pic.intr.connect(e.pins, 0)
+    e.set_irq_source(pic)
+    for region, off, value in ((0, 0, 0x11), (0, 1, 0x20), (0, 1, 4), (0, 1, 1), (0, 1, 0xFE)):
+        pic.py_io_write(region, off, value, 1)
+    for off, value in ((3, 0x34), (0, divisor & 0xFF), (0, divisor >> 8)):
+        pit.py_io_write(0, off, value, 1)
+    e.devices = (pic, pit)
     return e
 
 
@@ -103,7 +130,7 @@ def advance(e: Engine, stop: int, cuts: Iterable[int] | None = None) -> str:
     return "budget"
 
 
-def differences(a: Engine, b: Engine) -> list[str]:
+def differences(a: Rig | Engine, b: Rig | Engine) -> list[str]:
     """What two engines' states differ in, by register name and RAM address; empty when they are equal."""
     out = []
     ra, rb = a.regs(), b.regs()
@@ -120,4 +147,5 @@ def differences(a: Engine, b: Engine) -> list[str]:
     if (ma != mb).any():
         at = (ma != mb).nonzero()[0]
         out.append("ram at " + ", ".join(f"{8 * k:#x}: {ma[k]:#x} {mb[k]:#x}" for k in at[:8]) + f" ({len(at)} quadwords)")
-    return out
+    pairs = zip(getattr(a, "devices", ()), getattr(b, "devices", ()), strict=True)
+    return out + [x.name for x, y in pairs if x.save() != y.save()]

@@ -34,6 +34,11 @@ again:
     movdqu xmm0, [fill]
     jmp BODY
 back:
+    add [0x210000], eax     # what the patched code did stays
+    add [0x210004], ecx
+    add [0x210008], edx
+    add [0x21000c], ebx
+    add [0x210010], esp
     dec ebp
     jnz again
     cli

@@ -45,7 +45,7 @@ def test_size(path: Path) -> None:
     assert not wide, f"lines wider than {MAX_WIDTH}: {wide}"
 
 
-@pytest.mark.parametrize("path", [p for p in sources(".py", ".pyx", ".pxd") if p.name != "__init__.py"],
+@pytest.mark.parametrize("path", [p for p in sources(".py", ".pyx") if p.name != "__init__.py"],
                          ids=lambda p: str(p.relative_to(ROOT)))
 def test_opens_with_what_it_is(path: Path) -> None:
     assert path.read_text().lstrip().startswith(('"""', '#!/usr/bin/env python3\n"""')), "a file opens with a docstring"
