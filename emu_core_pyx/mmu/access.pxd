@@ -14,6 +14,15 @@ from emu_core_pyx.block.insn cimport Insn
 from emu_core_pyx.mmu.slow cimport slow_read, slow_rmw, slow_write
 from emu_core_pyx.interp.dispatch cimport likely
 
+cdef extern from *:
+    """
+    /* Tells the compiler that a TLB hit is no NULL, so that the handler's test of it costs nothing. */
+    static inline __attribute__((always_inline)) void *emu_not_null(void *p) { if (!p) __builtin_unreachable(); return p; }
+    #define EMU_NOT_NULL(p) ((uint8_t *)emu_not_null(p))
+    """
+    u8 *not_null "EMU_NOT_NULL"(u8 *p) noexcept nogil
+
+
 cdef inline uint_t *reg(CPU *c, u8 off, uint_t t) noexcept nogil:
     """Register operand as an lvalue; do not use it to WRITE 32 bits (see put)."""
     return <uint_t *>(<u8 *>c + off)
@@ -43,7 +52,7 @@ cdef inline u8 *rd_at(CPU *c, u32 seg, u64 off, u32 n, acc_t a) noexcept nogil:
         lin = off + c.s.seg_base[seg]
         e = &c.tlb[(lin >> 12) & 1023]
         if likely(off + n <= c.s.seg_rend[seg] and ((lin + (n - 1)) & ~<u64>0xFFF) == e.rd):
-            return <u8 *>(lin + <u64>e.add)
+            return not_null(<u8 *>(lin + <u64>e.add))
         return NULL
 
 
@@ -57,7 +66,7 @@ cdef inline u8 *wr_at(CPU *c, u32 seg, u64 off, u32 n, acc_t a) noexcept nogil:
         lin = off + c.s.seg_base[seg]
         e = &c.tlb[(lin >> 12) & 1023]
         if likely(off + n <= c.s.seg_wend[seg] and ((lin + (n - 1)) & ~<u64>0xFFF) == e.wr):
-            return <u8 *>(lin + <u64>e.add)
+            return not_null(<u8 *>(lin + <u64>e.add))
         return NULL
 
 

@@ -5,7 +5,6 @@ import gzip
 import hashlib
 import random
 import re
-from pathlib import Path
 
 import pytest
 from guests import Guests, busybox_initramfs

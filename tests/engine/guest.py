@@ -9,7 +9,7 @@ import shutil
 import struct
 import subprocess
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -149,3 +149,27 @@ def differences(a: Rig | Engine, b: Rig | Engine) -> list[str]:
         out.append("ram at " + ", ".join(f"{8 * k:#x}: {ma[k]:#x} {mb[k]:#x}" for k in at[:8]) + f" ({len(at)} quadwords)")
     pairs = zip(getattr(a, "devices", ()), getattr(b, "devices", ()), strict=True)
     return out + [x.name for x, y in pairs if x.save() != y.save()]
+
+
+def check_equal(one: Callable[[], Rig], two: Callable[[], Rig], limit: int, cuts: Callable[[], Iterator[int]]) -> tuple[Rig, str]:
+    """Run `one` whole and `two` cut up to `limit`; the first and its end.  A failure tells where they part, by bisection.
+
+    The whole run really is one call: what a stop in between would hide (the engine steps where the budget ends) is seen.
+    """
+    def differ(stop: int) -> tuple[Rig, str, list[str]]:
+        whole, cut = one(), two()
+        end, end_cut = advance(whole, stop), advance(cut, stop, cuts())
+        return whole, end, differences(whole, cut) + ([f"ended with {end}, {end_cut}"] if end != end_cut else [])
+
+    whole, end, found = differ(limit)
+    if not found:
+        return whole, end
+    low, high = 0, limit
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if differ(middle)[2] else (middle, high)
+    before = two()
+    advance(before, low, cuts())
+    r = before.regs()
+    code = before.mem.read(before.virt_to_phys(r["eip"] + r["cs_base"]) or 0, 15).hex()
+    pytest.fail(f"apart after instruction {high}, eip {r['eip']:#x}, code {code}: {differ(high)[2]} (at the end: {found})")

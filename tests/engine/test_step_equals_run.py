@@ -5,11 +5,12 @@ test_self_modifying.py.
 """
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from guest import CUTS, IDT, Rig, advance, assemble, differences, gate, protected, real, with_timer
+from guest import CUTS, IDT, Rig, assemble, check_equal, differences, gate, protected, real, with_timer
 
 import emu
 
@@ -287,31 +288,19 @@ def engine_for(name: str, mmu: str = "tlb", divisor: int = 37) -> Rig:
 @pytest.mark.parametrize("name", GUESTS)
 def test_with_interrupts_at_every_place(name: str, cuts: str) -> None:
     """A timer that strikes every 120 instructions or so and drifts over the loop."""
-    whole, cut = engine_for(name), engine_for(name)
-    pieces = CUTS[cuts]()
-    for stop in range(500, 30_000, 500):
-        advance(whole, stop)
-        advance(cut, stop, pieces)
-        assert not (found := differences(whole, cut)), (stop, found)
+    whole, _ = check_equal(lambda: engine_for(name), lambda: engine_for(name), 30_000, CUTS[cuts])
     assert int.from_bytes(whole.mem.read(0x1FF000, 4), "little") > 50, "no interrupts"
 
 
 @pytest.mark.parametrize("name", GUESTS)
 def test_divisors_move_the_interrupt_over_every_instruction(name: str) -> None:
     for divisor in (2, 3, 5, 8, 11, 23):
-        whole, cut = engine_for(name, divisor=divisor), engine_for(name, divisor=divisor)
-        advance(whole, 3000)
-        advance(cut, 3000, CUTS["ones"]())
-        assert not (found := differences(whole, cut)), (divisor, found)
+        check_equal(lambda d=divisor: engine_for(name, divisor=d), lambda d=divisor: engine_for(name, divisor=d), 3000, CUTS["ones"])
 
 
 @pytest.mark.parametrize("name", GUESTS)
 def test_mmu_makes_no_difference_with_interrupts(name: str) -> None:
-    tlb, shadow = engine_for(name), engine_for(name, "shadow")
-    for stop in range(1000, 20_000, 1000):
-        advance(tlb, stop)
-        advance(shadow, stop)
-        assert not (found := differences(tlb, shadow)), (stop, found)
+    check_equal(lambda: engine_for(name), lambda: engine_for(name, "shadow"), 50_000, lambda: itertools.repeat(1 << 40))
 
 
 # ---- real mode -------------------------------------------------------------------------------------
@@ -372,15 +361,13 @@ soft: iret
 @pytest.mark.parametrize("cuts", CUTS)
 def test_real_mode(cuts: str, mmu: str) -> None:
     soft = 0x7C00 + len(assemble(REAL, 0x7C00)) - 1
-    engines = [with_timer(real(REAL, m, shift=8), 41) for m in ("tlb", mmu)]
-    for e in engines:
+
+    def make(mmu: str) -> Rig:
+        e = with_timer(real(REAL, mmu, shift=8), 41)
         e.mem.write(0x100, soft.to_bytes(4, "little"))
-    whole, cut = engines
-    pieces = CUTS[cuts]()
-    for stop in range(300, 12_000, 300):
-        advance(whole, stop)
-        advance(cut, stop, pieces)
-        assert not (found := differences(whole, cut)), (stop, found)
+        return e
+
+    whole, _ = check_equal(lambda: make("tlb"), lambda: make(mmu), 12_000, CUTS[cuts])
     assert int.from_bytes(whole.mem.read(0x5000, 2), "little") > 20
 
 
@@ -422,10 +409,5 @@ def test_real_mode_to_protected_mode_and_back(cuts: str) -> None:
     .align 8
     gdt: .quad 0, 0x00cf9b000000ffff, 0x00cf93000000ffff, 0x00009b000000ffff
     """
-    whole, cut = real(source), real(source)
-    pieces = CUTS[cuts]()
-    for stop in range(100, 5000, 100):
-        advance(whole, stop)
-        advance(cut, stop, pieces)
-        assert not (found := differences(whole, cut)), (stop, found)
+    whole, _ = check_equal(lambda: real(source), lambda: real(source), 5000, CUTS[cuts])
     assert whole.mem.read(0x5000, 4) != bytes(4)
