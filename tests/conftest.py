@@ -22,3 +22,13 @@ def initrd(guests: Guests, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("linux") / "initrd.gz"
     path.write_bytes(busybox_initramfs(guests.busybox))
     return path
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--bless", action="store_true", help="write goldens anew instead of comparing; review the diff")
+
+
+@pytest.fixture
+def bless(request: pytest.FixtureRequest) -> bool:
+    """Was --bless given?"""
+    return bool(request.config.getoption("--bless"))

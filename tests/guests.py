@@ -44,12 +44,14 @@ class Guests:
 
     kernel: Path
     busybox: Path
+    pae: Path | None = None     # the kernel of linux-image-686-pae, where it is there
 
 
 def _look(folder: Path) -> Guests | None:
     kernels = sorted(folder.glob(f"linux-image-*-686-{ARCH}/boot/vmlinuz-*"))
     busybox = folder / f"busybox-static-{ARCH}" / "bin" / "busybox"
-    return Guests(kernels[-1], busybox) if kernels and busybox.exists() else None
+    pae = sorted(folder.glob(f"linux-image-*-686-pae-{ARCH}/boot/vmlinuz-*"))
+    return Guests(kernels[-1], busybox, pae[-1] if pae else None) if kernels and busybox.exists() else None
 
 
 def _apt(work: Path, *command: str) -> str:
@@ -77,10 +79,13 @@ def fetch(folder: Path) -> Guests:
             _apt(work, "apt-get", "-qq", "update")
         except GuestUnavailable as reason:      # one list of several may be in the middle of a mirror's update
             print(reason, file=sys.stderr)
-        found = re.search(r"Depends: (linux-image-\d\S+)", _apt(work, "apt-cache", "depends", "linux-image-686"))
-        if not found:
-            raise GuestUnavailable("Debian's list has no kernel behind linux-image-686")
-        for package in (found[1], "busybox-static"):
+        kernels = []
+        for meta in ("linux-image-686", "linux-image-686-pae"):
+            found = re.search(r"Depends: (linux-image-\d\S+)", _apt(work, "apt-cache", "depends", meta))
+            if not found:
+                raise GuestUnavailable(f"Debian's list has no kernel behind {meta}")
+            kernels.append(found[1])
+        for package in (*kernels, "busybox-static"):
             target = folder / f"{package}-{ARCH}"
             if target.exists():
                 continue

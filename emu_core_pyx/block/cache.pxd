@@ -66,7 +66,7 @@ cdef Block *find_block(CPU *c) noexcept nogil
 # Ends of handlers whose target is not at hand: look it up (remember it in the Link where that is safe:
 # same page, no limit check needed) and run it, or go back to the run loop. `old`: RIP of the block left.
 cdef Insn *find_and_enter(CPU *c) noexcept nogil
-cdef Insn *link_and_enter(CPU *c, Link *l, int k, u64 old) noexcept nogil
+cdef Insn *link_and_enter(CPU *c, Link *link, int k, u64 old) noexcept nogil
 # One instruction at CS:RIP as an uncached block; NULL with c.exc noted if it cannot be fetched.
 cdef Block *step_block(CPU *c) noexcept nogil
 # Bytes phys..phys+n-1 changed: blocks made of them die.  Sets EV_BREAK if the running one did.

@@ -136,17 +136,17 @@ cdef void unlink_page(BlockCache *b, CodePage *p, Block *dead) noexcept nogil:
     """Take a block off one page's list and cut every Link of the page that leads to it."""
     cdef Block **at = &p.first
     cdef Block *blk
-    cdef Link *l
+    cdef Link *link
     while at[0] != NULL:
         blk = at[0]
         if blk == dead:
             at[0] = page_link(blk, p.page)[0]
             continue
-        l = <Link *>&blk.insns[blk.slots]
-        if l.next[0] == dead:
-            l.next[0] = NULL
-        if l.next[1] == dead:
-            l.next[1] = NULL
+        link = <Link *>&blk.insns[blk.slots]
+        if link.next[0] == dead:
+            link.next[0] = NULL
+        if link.next[1] == dead:
+            link.next[1] = NULL
         at = page_link(blk, p.page)
 
 
@@ -154,7 +154,7 @@ cdef void kill(CPU *c, Block *dead) noexcept nogil:
     cdef BlockCache *b = <BlockCache *>c.cache
     cdef Block **at = &b.hash[hash_of(dead.phys, dead.mode)]
     cdef CodePage *p
-    cdef Link *l = <Link *>&dead.insns[dead.slots]
+    cdef Link *link = <Link *>&dead.insns[dead.slots]
     while at[0] != NULL and at[0] != dead:
         at = &at[0].hash_next
     if at[0] == dead:
@@ -167,8 +167,8 @@ cdef void kill(CPU *c, Block *dead) noexcept nogil:
         if p != NULL:
             unlink_page(b, p, dead)
     dead.mode = MODE_DEAD
-    l.next[0] = NULL
-    l.next[1] = NULL
+    link.next[0] = NULL
+    link.next[1] = NULL
     b.killed += 1
     if c.blk == dead:
         c.s.event |= EV_BREAK
@@ -222,14 +222,14 @@ cdef bint crosses(Block *blk, u64 lo, u64 hi) noexcept nogil:
 
 cdef Insn *block_end(CPU *c, Insn *i) noexcept nogil:
     """Handler of a Link reached by falling through: `i` is the Link itself."""
-    cdef Link *l = <Link *>i
+    cdef Link *link = <Link *>i
     cdef u64 old = c.s.gpr[RIP]
-    c.s.gpr[RIP] += l.spare
+    c.s.gpr[RIP] += link.spare
     if (c.mode & MODE_SIZE) != MODE_64:
         c.s.gpr[RIP] &= <u64>0xFFFFFFFF
-    if l.next[0] != NULL:
-        return enter(c, l.next[0])
-    return link_and_enter(c, l, 0, old)
+    if link.next[0] != NULL:
+        return enter(c, link.next[0])
+    return link_and_enter(c, link, 0, old)
 
 
 cdef bint fetch_translate(CPU *c, u64 lin, u64 *phys) noexcept nogil:
@@ -277,7 +277,7 @@ cdef Block *out_of_line(CPU *c, u64 lin, u64 phys, Block *blk) noexcept nogil:
 cdef void finish_block(CPU *c, Block *blk, u32 n) noexcept nogil:
     """Counts, the Link, and fusion of neighbours."""
     cdef u32 k
-    cdef Link *l
+    cdef Link *link
     for k in range(n):
         blk.insns[k].rem = <u8>(n - k)
     blk.n = <u8>n
@@ -288,10 +288,10 @@ cdef void finish_block(CPU *c, Block *blk, u32 n) noexcept nogil:
     blk.page_next[1] = NULL
     if n > 1:
         fuse(c, blk)
-    l = <Link *>&blk.insns[blk.slots]
-    memset(l, 0, sizeof(Insn))
-    l.run = block_end
-    l.spare = blk.nbytes
+    link = <Link *>&blk.insns[blk.slots]
+    memset(link, 0, sizeof(Insn))
+    link.run = block_end
+    link.spare = blk.nbytes
 
 
 cdef Block *build(CPU *c, u64 lin, u64 phys) noexcept nogil:
@@ -398,7 +398,7 @@ cdef Insn *find_and_enter(CPU *c) noexcept nogil:
     return go(c, blk.insns)
 
 
-cdef Insn *link_and_enter(CPU *c, Link *l, int k, u64 old) noexcept nogil:
+cdef Insn *link_and_enter(CPU *c, Link *link, int k, u64 old) noexcept nogil:
     cdef BlockCache *b = <BlockCache *>c.cache
     cdef Block *src = <Block *>c.blk
     cdef Block *blk
@@ -411,7 +411,7 @@ cdef Insn *link_and_enter(CPU *c, Link *l, int k, u64 old) noexcept nogil:
     if (src != NULL and src != b.scratch and b.flushes == epoch and src.mode == blk.mode
             and not (c.mode & MODE_LIMIT) and src.phys2 == <u64>-1 and blk.phys2 == <u64>-1
             and (src.phys ^ blk.phys) < 0x1000 and c.s.gpr[RIP] - old == blk.phys - src.phys):
-        l.next[k] = blk
+        link.next[k] = blk
     if c.left < blk.n:
         return NULL
     c.left -= blk.n

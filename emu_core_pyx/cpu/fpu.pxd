@@ -140,6 +140,8 @@ cdef Insn *fpu_binary(CPU *c, Insn *i, u32 op, u32 kind, const void *p) noexcept
 cdef Insn *fpu_compare(CPU *c, Insn *i, u32 how, u32 kind, const void *p) noexcept nogil
 cdef Insn *fpu_load(CPU *c, Insn *i, u32 kind, const void *p) noexcept nogil
 cdef Insn *fpu_store(CPU *c, Insn *i, u32 how, u32 kind, void *p) noexcept nogil
+# Whether fpu_store would leave memory alone because of an unmasked exception: then its operand's faults do not count.
+cdef bint fpu_store_void(CPU *c, u32 how, u32 kind) noexcept nogil
 cdef Insn *fpu_math(CPU *c, Insn *i, u32 op) noexcept nogil
 # Overflow or underflow of the stack found by a handler: ST(n) becomes the indefinite if masked.
 cdef bint fpu_underflow(CPU *c, Insn *i, u32 n) noexcept nogil

@@ -277,40 +277,57 @@ cdef Insn *fpu_load(CPU *c, Insn *i, u32 kind, const void *p) noexcept nogil:
     return finish(c, i, <slow_t>0)
 
 
+cdef u64 convert(CPU *c, Fx *f, u32 how, u32 kind, u8 *bcd) noexcept nogil:
+    """ST(0) as a store writes it, with the exceptions in f.ex."""
+    cdef F80 v = st(c, 0)[0]
+    cdef u64 r = 0
+    start(c, f)
+    if how & ST_TRUNC:
+        f.cw |= RC_ZERO << CW_RC_SHIFT
+    if st_empty(c, 0):
+        v = nan80()
+    if kind == K_M32:
+        r = to_f32(f, v)
+    elif kind == K_M64:
+        r = to_f64(f, v)
+    elif kind == K_I16:
+        r = <u64>to_int(f, v, 16)
+    elif kind == K_I32:
+        r = <u64>to_int(f, v, 32)
+    elif kind == K_I64:
+        r = <u64>to_int(f, v, 64)
+    elif kind == K_BCD:
+        to_bcd(f, v, bcd)
+    if st_empty(c, 0):
+        f.ex = SW_IE | SW_SF
+    return r
+
+
+cdef bint fpu_store_void(CPU *c, u32 how, u32 kind) noexcept nogil:
+    """A store that an unmasked exception keeps from touching memory at all."""
+    cdef Fx f
+    cdef u8 bcd[10]
+    convert(c, &f, how, kind, bcd)
+    return (f.ex & ~<u32>c.s.fpu.cw & (SW_IE | SW_DE | SW_ZE | SW_OE | SW_UE)) != 0
+
+
 cdef Insn *fpu_store(CPU *c, Insn *i, u32 how, u32 kind, void *p) noexcept nogil:
     cdef Fx f
     cdef F80 v
-    cdef u64 r = 0
-    cdef u32 n = 0
+    cdef u64 r
+    cdef u32 n = 8
     cdef u8 bcd[10]
     if fpu_blocked(c, i):
         c.bounce_wr = 0
         return unwind(c, i)
-    start(c, &f)
-    if how & ST_TRUNC:
-        f.cw |= RC_ZERO << CW_RC_SHIFT
     v = st(c, 0)[0]
     if st_empty(c, 0):
         v = nan80()
-    if kind == K_M32:
-        r = to_f32(&f, v)
+    r = convert(c, &f, how, kind, bcd)
+    if kind == K_M32 or kind == K_I32:
         n = 4
-    elif kind == K_M64:
-        r = to_f64(&f, v)
-        n = 8
     elif kind == K_I16:
-        r = <u64>to_int(&f, v, 16)
         n = 2
-    elif kind == K_I32:
-        r = <u64>to_int(&f, v, 32)
-        n = 4
-    elif kind == K_I64:
-        r = <u64>to_int(&f, v, 64)
-        n = 8
-    elif kind == K_BCD:
-        to_bcd(&f, v, bcd)
-    if st_empty(c, 0):
-        f.ex = SW_IE | SW_SF
     if not fpu_commit(c, i, f.ex, kind >= K_M32) or f.ex & ~f.cw & (SW_OE | SW_UE):
         c.bounce_wr = 0
         return finish(c, i, <slow_t>0)

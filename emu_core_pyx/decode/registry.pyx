@@ -34,6 +34,15 @@ cdef class Registry:
         """All (name, size) pairs, in order of registration."""
         return list(self.index)
 
+    def addresses(self):
+        """Host addresses of all handlers: {(name, size): (fast, slow)}, and of fused pairs {(name1, size1, name2, size2): run}."""
+        cdef u32 k
+        rows = {key: (<size_t>self.rows[row].fast, <size_t>self.rows[row].slow) for key, row in self.index.items()}
+        keys = {row: key for key, row in self.index.items()}
+        pairs = {(*keys[self.pairs[k].first], *keys[self.pairs[k].second]): <size_t>self.pairs[k].run
+                 for k in range(PAIR_SLOTS) if self.pairs[k].run != NULL}
+        return rows, pairs
+
     cdef int add_pair(self, str first, u32 size1, str second, u32 size2, handler_t run) except -1:
         cdef int a = self.find(first, size1), b = self.find(second, size2)
         cdef u32 k

@@ -4,13 +4,14 @@ Spec: SDM vol. 1, 8.3.3 (Data Transfer) and 8.3.4 (Load Constant), vol. 2.
 """
 from emu_core_pyx.types cimport acc_t, fast_t, i16, i32, i64, slow_t, u8, u16, u32, u64
 from emu_core_pyx.cpu.state cimport CPU, F80
+from emu_core_pyx.cpu.bits cimport EXC_NONE
 from emu_core_pyx.cpu.flags cimport get_cf, get_pf, get_zf
 from emu_core_pyx.cpu.softfloat cimport (
     BIAS, CW_RC_SHIFT, EXP_MAX, SW_C0, SW_C1, SW_C2, SW_C3, SW_ES, SW_IE, SW_SF, clz64, nan80,
 )
 from emu_core_pyx.cpu.fpu cimport (
     HOST_X87, K_0T, K_BCD, K_I16, K_I32, K_I64, K_M32, K_M64, K_M80, ST_POP, ST_TRUNC, fpu_blocked, fpu_commit, fpu_load,
-    fpu_overflow, fpu_store, fpu_underflow, st, st_empty, st_pop, st_put,
+    fpu_overflow, fpu_store, fpu_store_void, fpu_underflow, st, st_empty, st_pop, st_put,
 )
 from emu_core_pyx.decode.registry cimport Registry
 from emu_core_pyx.block.insn cimport Insn, handler_t
@@ -177,6 +178,10 @@ cdef Insn *store(CPU *c, Insn *i, load_t t, how_t h, acc_t a) noexcept nogil:
             return unwind(c, i)
     p = wr_at(c, i.seg, ea(c, i), size_of(t), a)
     if p == NULL:
+        if acc_t is slow_t:
+            if not masked(c) and fpu_store_void(c, how_of(h), kind_of(t)):
+                c.exc = EXC_NONE
+                return fpu_store(c, i, how_of(h), kind_of(t), NULL)
         return miss(c, i)
     if acc_t is fast_t:
         if load_t is m80_t:

@@ -51,10 +51,12 @@ cdef bint segment_check(CPU *c, u32 seg, u64 off, u32 n, bint write) noexcept no
 cdef bint alignment_fault(CPU *c, u64 lin, u32 n) noexcept nogil:
     """Whether #AC(0) is due; the caller knows that checking is on."""
     cdef u32 need = n
-    if n == 6:
+    if n == 6 or n == 28 or n == 108:              # far pointers; FNSTENV and FNSAVE images
         need = 4
     elif n == 10:
         need = 8
+    elif n == 14 or n == 94:
+        need = 2
     elif n != 2 and n != 4 and n != 8:             # 16 bytes: #GP or nothing, the handler knows
         return 0
     if not lin & (need - 1):

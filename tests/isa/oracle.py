@@ -8,7 +8,8 @@
         res = host.run(cases, window_at=0)              # result_dtype: the state afterwards
 
 case_dtype     code[24], code_len, gpr[8], eflags, then fx[512] (fx=True) and window[n] (window=n).
-result_dtype   gpr[8], eflags, eip (minus CODE), vec (-1: completed; else the exception vector, 254: endless loop),
+result_dtype   gpr[8], eflags, eip (minus CODE), vec (-1: completed; else the exception vector, 254: endless loop, 253: killed the
+               oracle, which was started again),
                err (its error code), cr2 (for #PF), fx[512], window[n].
 
 The code lies at CODE and is followed by a jump out; a jump elsewhere in CODE's pages meets INT3 (vec 3, eip
@@ -33,11 +34,17 @@ WINDOW_SIZE = 0x2000
 ROM = 0x20004000
 EFLAGS_SETTABLE = 0x240CD5
 TIMEOUT = 254
+LOST = 253
+STACK_GROWTH = 64 << 20
 SOURCE = Path(__file__).with_name("native") / "oracle.c"
 
 
 class OracleMissing(Exception):
     """No 32-bit compiler, or the kernel does not run 32-bit programs."""
+
+
+class OracleDied(Exception):
+    """A case wrote to, or ran into, the oracle's own pages."""
 
 
 def case_dtype(window=0, fx=False):
@@ -76,7 +83,7 @@ def build(directory):
                        capture_output=True, text=True)
     if p.returncode:
         raise OracleMissing("gcc -m32 does not work: " + p.stderr.strip()[-300:])
-    p = subprocess.run([str(exe)], stdin=subprocess.DEVNULL, capture_output=True)
+    p = subprocess.run([str(exe)], stdin=subprocess.DEVNULL, capture_output=True, timeout=10)
     if p.returncode:
         raise OracleMissing(f"32-bit programs do not run here: status {p.returncode} {p.stderr[-200:]!r}")
     return exe
@@ -93,7 +100,11 @@ class Oracle:
         except OracleMissing:
             self._dir.cleanup()
             raise
-        self._p = subprocess.Popen([str(self._exe)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
+        self._start()
+
+    def _start(self):
+        self._p = subprocess.Popen([str(self._exe)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                                   bufsize=0)
 
     def __enter__(self):
         return self
@@ -102,10 +113,28 @@ class Oracle:
         self.close()
 
     def close(self):
-        self._p.stdin.close()
-        self._p.wait(10)
-        self._p.stdout.close()
+        self._stop()
         self._dir.cleanup()
+
+    def _stop(self):
+        self._p.stdin.close()
+        try:
+            self._p.wait(10)
+        except subprocess.TimeoutExpired:
+            self._p.kill()
+            self._p.wait()
+        self._p.stdout.close()
+
+    def mappings(self):
+        """What else is mapped in the oracle's process, as (first, end): a case that touches it proves nothing, and may kill."""
+        out = []
+        for line in Path(f"/proc/{self._p.pid}/maps").read_text().splitlines():
+            span, rights, *_ = line.split()
+            first, end = (int(v, 16) for v in span.split("-"))
+            if rights[:3] == "---" or WINDOW <= first < ROM + 0x1000 or CODE & ~0xFFF <= first < CODE + 0x1800:
+                continue
+            out.append((max(0, first - STACK_GROWTH) if "[stack]" in line else first, end))
+        return out
 
     @staticmethod
     def cases(n, window=0, fx=False):
@@ -119,21 +148,36 @@ class Oracle:
             raise ValueError("window outside WINDOW_SIZE")
         out = np.empty(len(cases), result_dtype(window, fx))
         for at in range(0, len(cases), self.batch):
-            part = np.ascontiguousarray(cases[at:at + self.batch])
+            self._part(np.ascontiguousarray(cases[at:at + self.batch]), out[at:at + self.batch], window_at, window, fx)
+        return out
+
+    def _part(self, part, out, window_at, window, fx):
+        try:
             self._write(struct.pack("<5I", 0x4F524331, len(part), window_at, window, fx))
             self._write(part.view(np.uint8).reshape(-1).data)
-            self._read(out[at:at + len(part)].view(np.uint8).reshape(-1).data)
-        return out
+            self._read(out.view(np.uint8).reshape(-1).data)
+        except OracleDied:
+            self._stop()
+            self._start()
+            if len(part) == 1:
+                out["vec"] = LOST
+                return
+            half = len(part) // 2
+            self._part(part[:half], out[:half], window_at, window, fx)
+            self._part(part[half:], out[half:], window_at, window, fx)
 
     def _write(self, data):
         fd, view = self._p.stdin.fileno(), memoryview(data)
         while len(view):
-            view = view[os.write(fd, view):]
+            try:
+                view = view[os.write(fd, view):]
+            except BrokenPipeError as e:
+                raise OracleDied from e
 
     def _read(self, view):
         view = memoryview(view)
         while len(view):
             n = self._p.stdout.readinto(view)
             if not n:
-                raise RuntimeError(f"the oracle process died, status {self._p.wait()}")
+                raise OracleDied
             view = view[n:]

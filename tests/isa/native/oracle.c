@@ -8,6 +8,7 @@
  *   WINDOW  0x20000000  8 KiB read/write, unmapped on both sides: the record's window bytes lie at
  *                       win_off, the rest keeps what earlier cases left there
  *   ROM     0x20004000  4 KiB read-only, zero
+ *   BUFFERS 0x60000000  the batches; nothing else is mapped or unmapped after the first of them, and addresses are not random
  */
 #define _GNU_SOURCE
 #include <signal.h>
@@ -16,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/personality.h>
 #include <sys/time.h>
 #include <ucontext.h>
 #include <unistd.h>
@@ -24,6 +26,8 @@
 #define CODE 0x30000800u
 #define WINDOW 0x20000000u
 #define ROM 0x20004000u
+#define BUFFERS 0x60000000u
+#define BUFFER_SIZE 0x6000000u
 #define MAGIC 0x4f524331u
 #define EFLAGS_SETTABLE 0x00240CD5u     /* CF PF AF ZF SF DF OF AC ID */
 #define VEC_NONE (-1)
@@ -129,21 +133,25 @@ static void on_alarm(int sig, siginfo_t *si, void *uc)
 
 static void map(uint32_t at, uint32_t size, int prot)
 {
-    if (mmap((void *)at, size, prot, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_POPULATE, -1, 0) == MAP_FAILED) {
+    int how = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | (size > 0x10000 ? MAP_NORESERVE : MAP_POPULATE);
+    if (mmap((void *)at, size, prot, how, -1, 0) == MAP_FAILED) {
         perror("oracle: mmap");
         exit(2);
     }
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     static uint8_t altstack[65536] __attribute__((aligned(64)));
     stack_t ss = { .ss_sp = altstack, .ss_size = sizeof altstack };
     struct sigaction sa = { .sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_ONSTACK };
     static const int sigs[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP };
     struct itimerval tick = { { 0, 200000 }, { 0, 200000 } };
+    static char in_buffer[1 << 18], out_buffer[1 << 18];
     struct header h;
 
+    if (!(personality(0xFFFFFFFF) & ADDR_NO_RANDOMIZE) && personality(ADDR_NO_RANDOMIZE) != -1)
+        execv("/proc/self/exe", argv);      /* where that is not allowed addresses stay random, which does not hurt */
     map(CODE_PAGE, 0x2000, PROT_READ | PROT_WRITE | PROT_EXEC);
     memset((void *)CODE_PAGE, 0xCC, 0x2000);
     map(WINDOW - 0x1000, 0x1000, PROT_NONE);
@@ -151,6 +159,7 @@ int main(void)
     map(WINDOW + 0x2000, 0x2000, PROT_NONE);
     map(ROM, 0x1000, PROT_READ);
     map(ROM + 0x1000, 0x1000, PROT_NONE);
+    map(BUFFERS, 2 * BUFFER_SIZE, PROT_READ | PROT_WRITE);
     sigaltstack(&ss, NULL);
     sigemptyset(&sa.sa_mask);
     sigaddset(&sa.sa_mask, SIGALRM);
@@ -160,8 +169,8 @@ int main(void)
     sa.sa_flags |= SA_RESTART;
     sigaction(SIGALRM, &sa, NULL);
     setitimer(ITIMER_REAL, &tick, NULL);
-    setvbuf(stdin, NULL, _IOFBF, 1 << 18);
-    setvbuf(stdout, NULL, _IOFBF, 1 << 18);
+    setvbuf(stdin, in_buffer, _IOFBF, sizeof in_buffer);
+    setvbuf(stdout, out_buffer, _IOFBF, sizeof out_buffer);
 
     while (fread(&h, sizeof h, 1, stdin) == 1) {
         if (h.magic != MAGIC || h.win_off + h.win_len > 0x2000) {
@@ -170,9 +179,9 @@ int main(void)
         }
         size_t extra = (h.has_fx ? 512 : 0) + h.win_len;
         size_t in_size = sizeof(struct in) + extra, out_size = sizeof(struct out) + extra;
-        uint8_t *in = malloc(in_size * h.n), *out = malloc(out_size * h.n);
+        uint8_t *in = (uint8_t *)BUFFERS, *out = in + BUFFER_SIZE;
         uint8_t *window = (uint8_t *)WINDOW + h.win_off, *code = (uint8_t *)CODE;
-        if (!in || !out || fread(in, in_size, h.n, stdin) != h.n)
+        if (h.n > BUFFER_SIZE / out_size || h.n > BUFFER_SIZE / in_size || fread(in, in_size, h.n, stdin) != h.n)
             return 2;
         use_fx = h.has_fx;
         for (uint32_t k = 0; k < h.n; k++) {
@@ -211,8 +220,6 @@ int main(void)
         if (fwrite(out, out_size, h.n, stdout) != h.n)
             return 2;
         fflush(stdout);
-        free(in);
-        free(out);
     }
     return 0;
 }
