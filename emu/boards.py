@@ -142,7 +142,11 @@ class Board:
         devices["rtc"].set_memory_size(below, above)
         devices["fw_cfg"].set_machine(self.ram_bytes)
         if self._firmware:
-            engine.mem.add_rom(at.FOUR_GIB - len(self._firmware), self._firmware)
+            size = len(self._firmware)
+            first = engine.mem.add_rom(at.FOUR_GIB - size, self._firmware, "bios")
+            low = min(size, 0x20000)            # its end shows below 1 MiB too, until the PAM registers uncover RAM
+            engine.mem.alias(at.ROM_AREA_END - low, first + (size - low) // 0x1000, low, False, "bios")
+            devices["i440fx"].mem = engine.mem
 
     def _line(self, device: Any, output: str) -> Any:
         try:
@@ -204,8 +208,6 @@ class Board:
         for addr, data in self._pieces:
             mem.write(addr, data)
         if self._firmware:
-            low = self._firmware[-0x20000:]
-            mem.write(at.ROM_AREA_END - len(low), low)
             return
         self.devices["pm"].set_base(at.PM_BASE)
         for k, irq in enumerate(PIRQ_ROUTES):

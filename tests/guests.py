@@ -44,6 +44,7 @@ class Guests:
 
     kernel: Path
     busybox: Path
+    seabios: Path | None = None
     pae: Path | None = None     # the kernel of linux-image-686-pae, where it is there
 
 
@@ -51,7 +52,10 @@ def _look(folder: Path) -> Guests | None:
     kernels = sorted(folder.glob(f"linux-image-*-686-{ARCH}/boot/vmlinuz-*"))
     busybox = folder / f"busybox-static-{ARCH}" / "bin" / "busybox"
     pae = sorted(folder.glob(f"linux-image-*-686-pae-{ARCH}/boot/vmlinuz-*"))
-    return Guests(kernels[-1], busybox, pae[-1] if pae else None) if kernels and busybox.exists() else None
+    seabios = sorted(folder.glob("seabios-*/usr/share/seabios/bios.bin"))
+    if not kernels or not busybox.exists():
+        return None
+    return Guests(kernels[-1], busybox, seabios[-1] if seabios else None, pae[-1] if pae else None)
 
 
 def _apt(work: Path, *command: str) -> str:
@@ -85,7 +89,7 @@ def fetch(folder: Path) -> Guests:
             if not found:
                 raise GuestUnavailable(f"Debian's list has no kernel behind {meta}")
             kernels.append(found[1])
-        for package in (*kernels, "busybox-static"):
+        for package in (*kernels, "busybox-static", "seabios"):
             target = folder / f"{package}-{ARCH}"
             if target.exists():
                 continue

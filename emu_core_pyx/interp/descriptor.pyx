@@ -359,9 +359,12 @@ cdef Insn *arpl_mr(CPU *c, Insn *i, acc_t a) noexcept nogil:
     cdef u8 *p
     if plain_mode(c):
         return fault(c, i, EXC_UD, 0)
-    p = rd_at(c, i.seg, ea(c, i), 2, a)     # a fault of the read is a read fault
+    p = rd_at(c, i.seg, ea(c, i), 2, a)     # nothing is written, nor checked for writing, when the RPL is high enough
     if p == NULL:
         return miss(c, i)
+    if ((<u16 *>p)[0] & 3) >= ((<u16 *>(<u8 *>c + i.src))[0] & 3):
+        set_zf(c, 0)
+        return finish(c, i, a)
     p = rmw_at(c, i.seg, ea(c, i), 2, a)
     if p == NULL:
         return miss(c, i)

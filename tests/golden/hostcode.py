@@ -23,6 +23,7 @@ class Code:
     module: str
     tails: set[int] = field(default_factory=set)
     bare_tails: set[int] = field(default_factory=set)
+    misses: set[int] = field(default_factory=set)       # of them, those that go to the slow twin
     returns: int = 0
     calls: int = 0
     stack: int = 0              # instructions that move RSP
@@ -34,9 +35,9 @@ class Code:
         """Empty: every way to the next handler is free of prologues and calls."""
         if not self.tails:
             return "no tail call"
-        if self.tails - self.bare_tails:
-            return "call" if self.calls else "prologue"
-        return ""
+        if self.tails == self.bare_tails:
+            return ""
+        return ("call" if self.calls else "prologue") + (" on a side path" if self.bare_tails - self.misses else "")
 
 
 @cache
@@ -128,6 +129,8 @@ def _inspect(path: Path, entry: int) -> Code:
         if word == "jmp" or word == "jmpq":
             if rest.startswith("*"):
                 code.tails.add(at)
+                if re.match(r"\*0x8\(%\w+[,)]", rest):       # HandlerRow.slow
+                    code.misses.add(at)
                 if bare:
                     code.bare_tails.add(at)
             elif (target := int(rest.split()[0], 16)) in starts(path):

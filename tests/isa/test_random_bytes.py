@@ -40,6 +40,7 @@ STRING = re.compile("a[4-7a-f]|6[c-f]")
 ECX = 1
 NX = 0x10                       # of a page-fault error code
 X87_IMAGE = re.compile("d9[2367ab]|dd[2367ab]")
+M80_STORE = re.compile("db[37b][89a-f]|df[37b][0-7]")
 MMX_STORE = re.compile("0f(7e|7f|e7)")
 
 
@@ -79,6 +80,8 @@ def skipped(code, length, name):
         return len(body) < 4 or int(body[2:4], 16) >> 3 & 7 in (3, 5)
     if SKIP.match(body):
         return True
+    if name[:3] in ("bsf", "bsr") and b"\xf3" in prefixes:
+        return True             # TZCNT, LZCNT
     return name == "ud" and LATER.match(body) is not None or own_bytes(body, length)
 
 
@@ -100,6 +103,7 @@ def random_image(rng, n):
     fx[:, 0:2] = cw.astype("<u2").view("u1").reshape(n, 2)
     fx[:, 2:4] = (rng.integers(0, 8, n) << 11).astype("<u2").view("u1").reshape(n, 2)
     fx[:, 4] = np.where(rng.random(n) < 0.7, 255, fx[:, 4])
+    fx[(cw == 0x37F) & (fx[:, 4] == 0), 4] = 1     # XSAVE forgets FOP, FIP and FDP of an initial state
     fx[:, 5] = 0
     fx[:, 7] &= 7
     fx[:, 12:16] = 0
@@ -174,7 +178,7 @@ def forgive(cases, ours, theirs, bodies):
             theirs["fx"][k][32:160] = cases["fx"][k][32:160]
         elif body[:2] == "61" and theirs["vec"][k] in (14, 17):
             ours["gpr"][k] = theirs["gpr"][k]
-        elif X87_IMAGE.match(body) and theirs["vec"][k] == 14 and theirs["cr2"][k] & ~0xFFF == ours["cr2"][k]:
+        elif X87_IMAGE.match(body) and theirs["vec"][k] == 14 and theirs["cr2"][k] & 0xFFFFF000 == ours["cr2"][k]:
             ours["cr2"][k] = theirs["cr2"][k]
 
 
@@ -222,6 +226,8 @@ def test_random_bytes(host, path):
         safe = np.ones(len(cases), bool)
         for first, end in host.mappings():
             safe &= ~((ours["vec"] == 14) & (ours["cr2"] >= max(0, first - 64)) & (ours["cr2"] < end))
+        for k in np.flatnonzero((ours["vec"] == 14) & (ours["cr2"] & 0xFFF == 0)):
+            safe[k] &= not M80_STORE.match(strip(cases["code"][k].tobytes())[0])
         touched += int((~safe).sum())
         cases, names = cases[safe], [x for x, k in zip(names, safe, strict=True) if k]
         wipe(host.run)
