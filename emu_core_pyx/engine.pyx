@@ -9,9 +9,7 @@ Stepping is the same engine: a block of one instruction, never cached.  State at
 not depend on how the run was cut.
 """
 from libc.stdlib cimport calloc, free
-from libc.string cimport memcpy, memset
-from cpython.bytes cimport PyBytes_FromStringAndSize
-from emu_core_pyx.types cimport i64, u8, u16, u32, u64
+from emu_core_pyx.types cimport i64, u16, u32, u64
 from emu_core_pyx.cpu.state cimport CPU, State
 from emu_core_pyx.cpu.bits cimport (
     CS, EV_BREAK, EV_FERR, EV_INIT, EV_INTR, EV_NMI, EV_RESET, EV_SMI, EV_STOP, EXC_DB, EXC_NONE, F_IF, F_RF, F_TF,
@@ -21,7 +19,7 @@ from emu_core_pyx.cpu.flags cimport get_eflags, put_eflags
 from emu_core_pyx.cpu.segment cimport cpu_init, cpu_reset, mode_refresh, seg_refresh, set_cpl
 from emu_core_pyx.cpu.interrupt cimport deliver_exception, deliver_external, deliver_nmi
 from emu_core_pyx.cpu.control cimport code_breakpoint
-from emu_core_pyx.block.insn cimport Block, Insn
+from emu_core_pyx.block.insn cimport Block
 from emu_core_pyx.block.cache cimport (
     BlockCache, cache_flush, cache_free, cache_new, find_block, step_block,
 )
@@ -34,13 +32,11 @@ from emu_core_pyx.interp.dispatch cimport raise_exc, run_blocks
 from emu_core_pyx.interp.simd cimport simd_enter, simd_leave
 from emu_core_pyx.cpu.fpu cimport fpu_enter, fpu_leave
 from emu_core_pyx.cpu.cpuid cimport set_model
-from emu_core_pyx.decode.decoder cimport Decoder, decode_for_cache
+from emu_core_pyx.decode.decoder cimport decode_for_cache
 from emu_core_pyx.decode.registry cimport Registry
 from emu_core_pyx.handlers cimport decoder
 from emu_core_pyx.mmu.tlb cimport MODE_SHADOW
-from emu_core_pyx.mmu.core cimport (
-    mmu_counters, mmu_flush_all, mmu_free, mmu_new, phys_read, phys_write, translate_debug,
-)
+from emu_core_pyx.mmu.core cimport mmu_counters, mmu_flush_all, mmu_free, mmu_new, translate_debug
 from emu_core_pyx.mmu.physmem cimport PhysMem
 
 cdef enum:
@@ -100,6 +96,7 @@ cdef class Engine:
         """Exactly one instruction (one iteration of a REP), with traps and breakpoints."""
         cdef CPU *c = self.c
         cdef u32 tf = c.s.eflags & F_TF, rf = c.s.eflags & F_RF
+        cdef u64 rip = c.s.gpr[RIP]
         cdef Block *b
         if not rf and (c.s.dr[7] & 0xFF) and not c.s.inhibit & INHIBIT_SS:
             if code_breakpoint(c, c.s.gpr[RIP] + c.s.seg_base[CS]):
@@ -115,7 +112,9 @@ cdef class Engine:
         c.blk = b
         c.delivered = 0
         run_blocks(c, b)
-        if rf and c.exc == EXC_NONE:
+        if (tf or c.s.dr[7] & 0xFF) and c.s.gpr[RIP] == rip and c.exc == EXC_NONE and b.insns[0].flags & (INSN_REP | INSN_REPNE):
+            c.s.eflags |= F_RF      # between iterations: what is delivered here pushes it, and the breakpoint was taken
+        elif rf and c.exc == EXC_NONE:
             c.s.eflags &= ~<u32>F_RF
         if tf and not c.delivered and c.exc == EXC_NONE and not c.s.inhibit & INHIBIT_SS:
             c.exc_dr6 |= 0x4000
@@ -296,9 +295,8 @@ cdef class Engine:
 
     def step(self, u64 n=1):
         """Run n instructions one by one through the uncached path; same state as run(n)."""
-        cdef u64 k
         cdef object stop = None
-        for k in range(n):
+        for _ in range(n):
             stop = self.run(1)
             if stop.reason != "budget":
                 break

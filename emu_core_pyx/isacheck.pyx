@@ -7,7 +7,7 @@ it lands (the oracle: INT3, and EIP after it).  `path` chooses the engine's way:
 "block" (decoded blocks with fusion).
 """
 from libc.string cimport memcpy, memset
-from emu_core_pyx.types cimport i32, i64, u8, u16, u32, u64
+from emu_core_pyx.types cimport i32, u8, u16, u32, u64
 from emu_core_pyx.cpu.state cimport CPU
 from emu_core_pyx.cpu.bits cimport EXC_GP, EXC_NONE, RIP
 from emu_core_pyx.cpu.flags cimport get_eflags, put_eflags
@@ -18,7 +18,7 @@ from emu_core_pyx.block.insn cimport Block
 from emu_core_pyx.engine cimport Engine
 from emu_core_pyx.interp.dispatch cimport run_blocks
 from emu_core_pyx.interp.simd cimport simd_enter, simd_leave
-from emu_core_pyx.mmu.core cimport mmu_flush_all, phys_read, phys_write
+from emu_core_pyx.mmu.core cimport phys_read, phys_write
 
 cdef enum:
     CODE = 0x30000800

@@ -25,11 +25,11 @@ cdef enum:
 
 cdef struct CodePage:       # one physical page that has (or had) decoded code
     u64 page
-    u64 granules            # bit n: bytes 64n..64n+63 belong to some block
     Block *first            # through Block.page_next[0], or [1] where it is the block's second page
     CodePage *next
     u32 idle_writes         # slow writes since the last decode; many mean: data page again
     u32 protected
+    u64 bytes[64]           # bit n of the page: byte n belongs to some block (data beside code is common)
 
 # decode_one(c, context, bytes, available, mode, offset in the block, out) -> length, DEC_NEED_MORE or DEC_TOO_LONG;
 # adds DEC_ENDS to the length when the instruction ends its block

@@ -1,10 +1,10 @@
 """See cache.pxd."""
 from libc.stdlib cimport calloc, free
-from libc.string cimport memcpy, memset
+from libc.string cimport memset
 from posix.mman cimport MAP_ANONYMOUS, MAP_FAILED, MAP_NORESERVE, MAP_PRIVATE, PROT_READ, PROT_WRITE, mmap, munmap
-from emu_core_pyx.types cimport i64, u8, u16, u32, u64
+from emu_core_pyx.types cimport u8, u16, u32, u64
 from emu_core_pyx.cpu.state cimport CPU
-from emu_core_pyx.cpu.bits cimport CS, EV_BREAK, EXC_GP, EXC_NONE, RIP
+from emu_core_pyx.cpu.bits cimport CS, EV_BREAK, EXC_GP, RIP
 from emu_core_pyx.block.insn cimport (
     MAX_BYTES, MAX_INSNS, MODE_64, MODE_DEAD, MODE_LIMIT, MODE_SIZE, Block, Insn, Link,
 )
@@ -77,7 +77,7 @@ cdef void cache_flush(CPU *c) noexcept nogil:
         p = b.pages[k]
         while p != NULL:
             p.first = NULL
-            p.granules = 0
+            forget_bytes(p)
             p = p.next
     reset_jumps(b)
     c.blk = NULL
@@ -111,25 +111,73 @@ cdef CodePage *page_for(BlockCache *b, u64 page) noexcept nogil:
     return p
 
 
+cdef inline Block **page_link(Block *blk, u64 page) noexcept nogil:
+    """Where this block keeps its successor in the list of `page`."""
+    return &blk.page_next[1 if blk.phys2 == page else 0]
+
+
+cdef inline void forget_bytes(CodePage *p) noexcept nogil:
+    memset(p.bytes, 0, sizeof(p.bytes))
+
+
+cdef void mark_bytes(CodePage *p, u64 first, u64 last) noexcept nogil:
+    """Bytes first..last of the page belong to a block."""
+    cdef u64 k
+    for k in range(first >> 6, (last >> 6) + 1):
+        p.bytes[k] |= part_of(k, first, last)
+
+
+cdef inline u64 part_of(u64 k, u64 first, u64 last) noexcept nogil:
+    """Those of bytes first..last that are in granule k, as bits."""
+    cdef u64 mask = <u64>-1
+    if k == first >> 6:
+        mask <<= first & 63
+    if k == last >> 6:
+        mask &= <u64>-1 >> (63 - (last & 63))
+    return mask
+
+
+cdef bint is_code(CodePage *p, u64 first, u64 last) noexcept nogil:
+    """Whether one of the bytes first..last of the page was decoded."""
+    cdef u64 k
+    for k in range(first >> 6, (last >> 6) + 1):
+        if p.bytes[k] & part_of(k, first, last):
+            return 1
+    return 0
+
+
+cdef void remark_page(CodePage *p) noexcept nogil:
+    """The marks of the blocks that are there."""
+    cdef Block *blk
+    cdef u64 pos
+    if p == NULL:
+        return
+    blk = p.first
+    forget_bytes(p)
+    while blk != NULL:
+        pos = blk.phys & 0xFFF
+        if blk.phys2 == <u64>-1:
+            mark_bytes(p, pos, pos + blk.nbytes - 1)
+        else:
+            if blk.phys2 != p.page or blk.phys & ~<u64>0xFFF == p.page:
+                mark_bytes(p, pos, 0xFFF)
+            if blk.phys2 == p.page:
+                mark_bytes(p, 0, pos + blk.nbytes - 0x1001)
+        blk = page_link(blk, p.page)[0]
+
+
 cdef void cover(CPU *c, Block *blk, u64 page, u64 first, u64 last, int which) noexcept nogil:
     """Enter a block into its page's list; first..last are offsets of its bytes there."""
     cdef CodePage *p = page_for(<BlockCache *>c.cache, page)
-    cdef u64 g
     if p == NULL:
         return
-    for g in range(first >> 6, (last >> 6) + 1):
-        p.granules |= <u64>1 << g
+    mark_bytes(p, first, last)
     blk.page_next[which] = p.first
     p.first = blk
     p.idle_writes = 0
     if not p.protected:
         p.protected = 1
         protect_code_page(c, page)
-
-
-cdef inline Block **page_link(Block *blk, u64 page) noexcept nogil:
-    """Where this block keeps its successor in the list of `page`."""
-    return &blk.page_next[1 if blk.phys2 == page else 0]
 
 
 cdef void unlink_page(BlockCache *b, CodePage *p, Block *dead) noexcept nogil:
@@ -176,11 +224,10 @@ cdef void kill(CPU *c, Block *dead) noexcept nogil:
 
 cdef void code_written(CPU *c, u64 phys, u32 n) noexcept nogil:
     cdef BlockCache *b = <BlockCache *>c.cache
-    cdef u64 page = phys & ~<u64>0xFFF, end = phys + n, lo, hi, first, last
+    cdef u64 page = phys & ~<u64>0xFFF, end = phys + n, lo, hi
     cdef CodePage *p
     cdef Block *blk
     cdef Block *nxt
-    cdef u64 mask
     while page < end:
         p = page_of(b, page)
         if p == NULL:
@@ -189,10 +236,7 @@ cdef void code_written(CPU *c, u64 phys, u32 n) noexcept nogil:
             continue
         lo = phys if phys > page else page
         hi = (end if end < page + 0x1000 else page + 0x1000) - 1
-        first = (lo - page) >> 6
-        last = (hi - page) >> 6
-        mask = (<u64>-1 >> (63 - last)) & (<u64>-1 << first)
-        if p.granules & mask:
+        if is_code(p, lo - page, hi - page):
             blk = p.first
             while blk != NULL:
                 nxt = page_link(blk, page)[0]
@@ -201,8 +245,7 @@ cdef void code_written(CPU *c, u64 phys, u32 n) noexcept nogil:
                 elif blk.phys2 != <u64>-1 and crosses(blk, lo, hi):
                     kill(c, blk)
                 blk = nxt
-            if p.first == NULL:
-                p.granules = 0
+            remark_page(p)
         p.idle_writes += 1
         if p.idle_writes > IDLE_WRITES and p.first == NULL:
             p.protected = 0
@@ -343,8 +386,11 @@ cdef Block *build(CPU *c, u64 lin, u64 phys) noexcept nogil:
     if blk.phys2 == <u64>-1:
         cover(c, blk, phys & ~<u64>0xFFF, pos, pos + off - 1, 0)
     else:
-        cover(c, blk, phys & ~<u64>0xFFF, pos, 0xFFF, 0)
+        if blk.phys2 != phys & ~<u64>0xFFF:     # else two linear pages are one physical page: one list
+            cover(c, blk, phys & ~<u64>0xFFF, pos, 0xFFF, 0)
         cover(c, blk, blk.phys2, 0, pos + off - 0x1001, 1)
+        if blk.phys2 == phys & ~<u64>0xFFF:
+            remark_page(page_of(b, blk.phys2))
     b.decoded += 1
     return blk
 

@@ -2,7 +2,6 @@
 
 Which pairs exist is interp/fused.pyx's business; slots, counts and fall-backs stay as they were.
 """
-from emu_core_pyx.types cimport u32
 from emu_core_pyx.cpu.state cimport CPU
 from emu_core_pyx.block.insn cimport MODE_16, MODE_LIMIT, MODE_SIZE, Block, handler_t
 from emu_core_pyx.block.cache cimport BlockCache

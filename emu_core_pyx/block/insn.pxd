@@ -80,7 +80,7 @@ cdef enum:  # the key of a block: everything outside the bytes that changes deco
     MODE_USER = 0x200   # CPL 3: a block found through the jump cache was fetched with these rights
     MODE_DEAD = 0xFFFFFFFF
 
-cdef struct HandlerRow: # one per (name, size); Insn.hid indexes it
+cdef struct HandlerRow:     # one per (name, size); Insn.hid indexes it
     handler_t fast
     handler_t slow
     const char *name

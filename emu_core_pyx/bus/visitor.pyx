@@ -1,6 +1,6 @@
 """See visitor.pxd.  On the wire a field is: u8 name length, name, u32 size, bytes."""
-from libc.string cimport memcpy, strlen
-from emu_core_pyx.types cimport u8, u16, u32, u64
+from libc.string cimport memcpy
+from emu_core_pyx cimport types
 
 
 class StateError(Exception):
@@ -22,16 +22,16 @@ cdef class Visitor:
         self.section = section
         self.blob(b"section", section.encode())
 
-    cdef void u8(self, const char *name, u8 *p):
+    cdef void u8(self, const char *name, types.u8 *p):
         self.raw(name, p, 1)
 
-    cdef void u16(self, const char *name, u16 *p):
+    cdef void u16(self, const char *name, types.u16 *p):
         self.raw(name, p, 2)
 
-    cdef void u32(self, const char *name, u32 *p):
+    cdef void u32(self, const char *name, types.u32 *p):
         self.raw(name, p, 4)
 
-    cdef void u64(self, const char *name, u64 *p):
+    cdef void u64(self, const char *name, types.u64 *p):
         self.raw(name, p, 8)
 
     cdef void raw(self, const char *name, void *p, size_t n):

@@ -8,10 +8,10 @@ from emu_core_pyx.cpu.state cimport CPU
 from emu_core_pyx.cpu.bits cimport (
     CR0_AM, CR0_CD, CR0_EM, CR0_ET, CR0_MP, CR0_NE, CR0_NW, CR0_PE, CR0_PG_SHIFT, CR0_TS, CR0_WP, CR4_DE, CR4_MCE,
     CR4_OSFXSR, CR4_OSXMMEXCPT, CR4_PAE, CR4_PCE, CR4_PCIDE, CR4_PGE, CR4_PSE, CR4_PVI, CR4_SMAP, CR4_SMEP, CR4_TSD,
-    CR4_VME, CS, EFER_LMA, EFER_LME, EFER_NXE, EFER_SCE, ES, EV_BREAK, EXC_GP, FEAT_DE, FEAT_FXSR, FEAT_LM, FEAT_MCE,
-    FEAT_MMX, FEAT_NX, FEAT_PAE, FEAT_PGE, FEAT_PSE, FEAT_SSE, FEAT_SYSCALL, FEAT_TSC, FEAT_VME, GS, SEG_L,
+    CR4_VME, CS, EFER_LMA, EFER_LME, EFER_NXE, EFER_SCE, EV_BREAK, EXC_GP, FEAT_DE, FEAT_FXSR, FEAT_LM, FEAT_MCE,
+    FEAT_MMX, FEAT_NX, FEAT_PAE, FEAT_PGE, FEAT_PSE, FEAT_SSE, FEAT_SYSCALL, FEAT_TSC, FEAT_VME, SEG_L,
 )
-from emu_core_pyx.cpu.segment cimport mode_refresh, seg_refresh, set_cpl
+from emu_core_pyx.cpu.segment cimport mode_refresh, set_cpl
 from emu_core_pyx.cpu.sysmem cimport code64, fail, long_mode
 from emu_core_pyx.mmu.core cimport load_pdptes, mmu_cr3_loaded, mmu_flush_all
 
@@ -30,7 +30,6 @@ cdef bint write_cr0(CPU *c, u64 v) noexcept nogil:
     cdef u64 pg = <u64>1 << CR0_PG_SHIFT
     cdef u64 defined = CR0_PE | CR0_MP | CR0_EM | CR0_TS | CR0_NE | CR0_WP | CR0_AM | CR0_NW | CR0_CD | pg
     cdef u64 old = c.s.cr0, changed
-    cdef u32 s
     if v >> 32:
         return fail(c, EXC_GP, 0)
     v = v & defined | CR0_ET
@@ -159,27 +158,32 @@ cdef inline u64 length_of(CPU *c, u32 n) noexcept nogil:
 cdef bint code_breakpoint(CPU *c, u64 lin) noexcept nogil:
     cdef u32 n
     cdef u64 hits = 0
+    cdef bint armed = 0
     for n in range(4):
-        if (c.s.dr[7] >> (2 * n) & 3 and c.s.dr[7] >> (16 + 4 * n) & 3 == BREAK_EXEC and c.s.dr[n] == lin):
+        if c.s.dr[7] >> (16 + 4 * n) & 3 == BREAK_EXEC and c.s.dr[n] == lin:
             hits |= <u64>1 << n
-    c.exc_dr6 |= hits
-    return hits != 0
+            armed |= (c.s.dr[7] >> (2 * n) & 3) != 0
+    if armed:           # with an enabled one, DR6 also names those that match and are not enabled
+        c.exc_dr6 |= hits
+    return armed
 
 
 cdef bint match(CPU *c, u64 at, u32 n, u32 kinds) noexcept nogil:
     """Breakpoints of these R/W kinds (a bit mask) that overlap at..at+n-1."""
     cdef u32 k
     cdef u64 hits = 0, len, start
+    cdef bint armed = 0
     for k in range(4):
-        if c.s.dr[7] >> (2 * k) & 3 and kinds >> (c.s.dr[7] >> (16 + 4 * k) & 3) & 1:
+        if kinds >> (c.s.dr[7] >> (16 + 4 * k) & 3) & 1:
             len = length_of(c, k)
             start = c.s.dr[k] & ~(len - 1)
             if start < at + n and at < start + len:
                 hits |= <u64>1 << k
-    if hits:
+                armed |= (c.s.dr[7] >> (2 * k) & 3) != 0
+    if armed:
         c.exc_dr6 |= hits
         c.s.event |= EV_BREAK
-    return hits != 0
+    return armed
 
 
 cdef bint data_breakpoint(CPU *c, u64 lin, u32 n, bint write) noexcept nogil:

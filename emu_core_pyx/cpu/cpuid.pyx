@@ -4,7 +4,7 @@ A feature bit is set only when everything behind it is implemented.  Models carr
 names; `max` is every 32-bit feature of this emulator.
 """
 from libc.string cimport memset, strncpy
-from emu_core_pyx.types cimport u32, u64
+from emu_core_pyx.types cimport u32
 from emu_core_pyx.cpu.state cimport CPU
 from emu_core_pyx.cpu.bits cimport (
     FEAT_APIC, FEAT_CLFSH, FEAT_CMOV, FEAT_CX8, FEAT_DE, FEAT_FPU, FEAT_FXSR, FEAT_MCA, FEAT_MCE, FEAT_MMX, FEAT_MSR,
@@ -93,7 +93,7 @@ def _fill():
     cdef Model *m
     cdef int k
     for n, (name, row) in enumerate(_TABLE.items()):
-        family, model, stepping, level, xlevel, brand, leaf2, leaf4, features = row
+        family, model, stepping, level, xlevel, brand, leaf2, leaf4, _features = row
         m = &MODELS[n]
         memset(m, 0, sizeof(Model))
         text = name.encode()

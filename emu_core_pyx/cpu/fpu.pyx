@@ -153,6 +153,8 @@ cdef bint fpu_overflow(CPU *c, Insn *i) noexcept nogil:
     return 0
 
 
+# do_*: the work of fpu_*, apart because the address of a local in a handler would keep it from ending in a tail call.
+
 cdef inline void start(CPU *c, Fx *f) noexcept nogil:
     f.cw = c.s.fpu.cw
     f.ex = 0
@@ -192,12 +194,10 @@ cdef F80 operand(CPU *c, Insn *i, Fx *f, u32 kind, const void *p) noexcept nogil
     return st(c, 0)[0]
 
 
-cdef Insn *fpu_binary(CPU *c, Insn *i, u32 op, u32 kind, const void *p) noexcept nogil:
+cdef void do_binary(CPU *c, Insn *i, u32 op, u32 kind, const void *p) noexcept nogil:
     cdef Fx f
     cdef F80 a, b, r
     cdef u32 dst = i.x if kind == K_T0 or kind == K_POP else 0
-    if fpu_blocked(c, i):
-        return unwind(c, i)
     start(c, &f)
     a = st(c, dst)[0]
     b = operand(c, i, &f, kind, p)
@@ -220,16 +220,20 @@ cdef Insn *fpu_binary(CPU *c, Insn *i, u32 op, u32 kind, const void *p) noexcept
         st_put(c, dst, r)
         if kind == K_POP:
             st_pop(c)
+
+
+cdef Insn *fpu_binary(CPU *c, Insn *i, u32 op, u32 kind, const void *p) noexcept nogil:
+    if fpu_blocked(c, i):
+        return unwind(c, i)
+    do_binary(c, i, op, kind, p)
     return finish(c, i, <slow_t>0)
 
 
-cdef Insn *fpu_compare(CPU *c, Insn *i, u32 how, u32 kind, const void *p) noexcept nogil:
+cdef void do_compare(CPU *c, Insn *i, u32 how, u32 kind, const void *p) noexcept nogil:
     cdef Fx f
     cdef F80 b
     cdef u32 cc, c1 = c.s.fpu.sw & SW_C1
     cdef bint store
-    if fpu_blocked(c, i):
-        return unwind(c, i)
     start(c, &f)
     b = operand(c, i, &f, kind, p)
     if st_empty(c, 0) or (kind == K_0T and st_empty(c, i.x)):
@@ -249,14 +253,18 @@ cdef Insn *fpu_compare(CPU *c, Insn *i, u32 how, u32 kind, const void *p) noexce
         st_pop(c)
         if how & CMP_POP2:
             st_pop(c)
+
+
+cdef Insn *fpu_compare(CPU *c, Insn *i, u32 how, u32 kind, const void *p) noexcept nogil:
+    if fpu_blocked(c, i):
+        return unwind(c, i)
+    do_compare(c, i, how, kind, p)
     return finish(c, i, <slow_t>0)
 
 
-cdef Insn *fpu_load(CPU *c, Insn *i, u32 kind, const void *p) noexcept nogil:
+cdef void do_load(CPU *c, Insn *i, u32 kind, const void *p) noexcept nogil:
     cdef Fx f
     cdef F80 v
-    if fpu_blocked(c, i):
-        return unwind(c, i)
     start(c, &f)
     v = operand(c, i, &f, kind, p)
     if kind == K_0T and st_empty(c, i.x):       # before the check for a free register
@@ -274,6 +282,12 @@ cdef Insn *fpu_load(CPU *c, Insn *i, u32 kind, const void *p) noexcept nogil:
     # an unmasked denormal operand is reported after the load
     if fpu_commit(c, i, f.ex, kind != K_0T) or not f.ex & SW_IE:
         st_push(c, v)
+
+
+cdef Insn *fpu_load(CPU *c, Insn *i, u32 kind, const void *p) noexcept nogil:
+    if fpu_blocked(c, i):
+        return unwind(c, i)
+    do_load(c, i, kind, p)
     return finish(c, i, <slow_t>0)
 
 
@@ -311,15 +325,12 @@ cdef bint fpu_store_void(CPU *c, u32 how, u32 kind) noexcept nogil:
     return (f.ex & ~<u32>c.s.fpu.cw & (SW_IE | SW_DE | SW_ZE | SW_OE | SW_UE)) != 0
 
 
-cdef Insn *fpu_store(CPU *c, Insn *i, u32 how, u32 kind, void *p) noexcept nogil:
+cdef void do_store(CPU *c, Insn *i, u32 how, u32 kind, void *p) noexcept nogil:
     cdef Fx f
     cdef F80 v
     cdef u64 r
     cdef u32 n = 8
     cdef u8 bcd[10]
-    if fpu_blocked(c, i):
-        c.bounce_wr = 0
-        return unwind(c, i)
     v = st(c, 0)[0]
     if st_empty(c, 0):
         v = nan80()
@@ -330,7 +341,7 @@ cdef Insn *fpu_store(CPU *c, Insn *i, u32 how, u32 kind, void *p) noexcept nogil
         n = 2
     if not fpu_commit(c, i, f.ex, kind >= K_M32) or f.ex & ~f.cw & (SW_OE | SW_UE):
         c.bounce_wr = 0
-        return finish(c, i, <slow_t>0)
+        return
     if kind == K_0T:
         st_put(c, i.x, v)
     elif kind == K_M80:
@@ -341,10 +352,17 @@ cdef Insn *fpu_store(CPU *c, Insn *i, u32 how, u32 kind, void *p) noexcept nogil
         memcpy(p, &r, n)
     if how & ST_POP:
         st_pop(c)
+
+
+cdef Insn *fpu_store(CPU *c, Insn *i, u32 how, u32 kind, void *p) noexcept nogil:
+    if fpu_blocked(c, i):
+        c.bounce_wr = 0
+        return unwind(c, i)
+    do_store(c, i, how, kind, p)
     return finish(c, i, <slow_t>0)
 
 
-cdef Insn *math_push(CPU *c, Insn *i, u32 op) noexcept nogil:
+cdef void math_push(CPU *c, Insn *i, u32 op) noexcept nogil:
     """FXTRACT, FPTAN, FSINCOS: ST(0) becomes the first result, the second is pushed."""
     cdef Fx f
     cdef F80 a = st(c, 0)[0], r, r2
@@ -368,19 +386,17 @@ cdef Insn *math_push(CPU *c, Insn *i, u32 op) noexcept nogil:
         st_push(c, r2)
     if op != U_XTRACT:
         c.s.fpu.sw = <u16>(c.s.fpu.sw & ~SW_C2 | c2)
-    return finish(c, i, <slow_t>0)
 
 
-cdef Insn *fpu_math(CPU *c, Insn *i, u32 op) noexcept nogil:
+cdef void do_math(CPU *c, Insn *i, u32 op) noexcept nogil:
     cdef Fx f
     cdef F80 a, b, r
     cdef u32 cc = 0, keep = SW_CC
     cdef u32 dst = 0
     cdef bint pair = op == U_SCALE or op == U_PREM or op == U_PREM1, pops = 0
-    if fpu_blocked(c, i):
-        return unwind(c, i)
     if op == U_XTRACT or op == U_PTAN or op == U_SINCOS:
-        return math_push(c, i, op)
+        math_push(c, i, op)
+        return
     if op == U_YL2X or op == U_YL2XP1 or op == U_PATAN:
         pair = pops = 1
         dst = 1
@@ -423,4 +439,10 @@ cdef Insn *fpu_math(CPU *c, Insn *i, u32 op) noexcept nogil:
         keep = SW_C0 | SW_C3
         cc = 0
     c.s.fpu.sw = <u16>(c.s.fpu.sw & ~(~keep & (SW_CC & ~SW_C1)) | cc)
+
+
+cdef Insn *fpu_math(CPU *c, Insn *i, u32 op) noexcept nogil:
+    if fpu_blocked(c, i):
+        return unwind(c, i)
+    do_math(c, i, op)
     return finish(c, i, <slow_t>0)

@@ -9,9 +9,9 @@ interrupted state whole.
 from emu_core_pyx.types cimport u8, u16, u32, u64
 from emu_core_pyx.cpu.state cimport CPU
 from emu_core_pyx.cpu.bits cimport (
-    CR0_PE, CR4_PVI, CR4_VME, CS, DS, ES, EV_STOP, EXC_AC, EXC_DB, EXC_DE, EXC_DF, EXC_GP, EXC_MC, EXC_NMI, EXC_NONE, EXC_NP,
-    EXC_PF, EXC_SS, EXC_TS, F_AC, F_ID, F_IF, F_IOPL, F_NT, F_RF, F_TF, F_VIF, F_VIP, F_VM, FS, GS, RIP, RSP, SEG_CODE,
-    SEG_DPL, SEG_DPL_SHIFT, SEG_EC, SEG_L, SEG_P, SEG_S, SEG_TYPE, SS, STOP_SHUTDOWN, TR,
+    CR0_PE, CR4_VME, CS, DS, ES, EV_STOP, EXC_DB, EXC_DF, EXC_GP, EXC_MC, EXC_NMI, EXC_NONE, EXC_NP, EXC_PF, EXC_TS,
+    F_AC, F_IF, F_IOPL, F_NT, F_RF, F_TF, F_VIF, F_VIP, F_VM, FS, GS, RIP, RSP, SEG_CODE, SEG_DPL, SEG_DPL_SHIFT,
+    SEG_EC, SEG_P, SEG_S, SEG_TYPE, SS, STOP_SHUTDOWN, TR,
 )
 from emu_core_pyx.cpu.flags cimport get_eflags, put_eflags
 from emu_core_pyx.cpu.control cimport DR6_BD, DR7_GD
@@ -87,7 +87,7 @@ cdef int protected_interrupt(CPU *c, u32 vector, u32 kind, bint has_err, u32 err
     cdef Stack st
     cdef u64 gate = 0, off, v[10]
     cdef u32 ext = 0 if kind == INT_SOFT else 1
-    cdef u32 idt_err = vector * 8 + 2 + ext, type, dpl, size, n = 0, s, code_err, flags
+    cdef u32 idt_err = vector * 8 + 2 + ext, type, dpl, size, n = 0, code_err, flags
     cdef u16 sel, ss = 0
     cdef bint inner, v86 = (c.s.eflags & F_VM) != 0
     cdef int r

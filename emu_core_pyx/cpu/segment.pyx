@@ -9,9 +9,9 @@ from libc.string cimport memset
 from emu_core_pyx.types cimport i64, u8, u16, u32, u64
 from emu_core_pyx.cpu.state cimport CPU, State
 from emu_core_pyx.cpu.bits cimport (
-    CR0_AM, CR0_CD, CR0_EM, CR0_NW, CR0_PE, CR0_TS, CR4_OSFXSR, CS, DS, EFER_LMA, ES, EXC_GP, EXC_NONE, EXC_NP,
-    EXC_SS, F_AC, F_VM, FEAT_APIC, FS, GS, LDTR, RDX, RIP, SEG_A, SEG_CODE, SEG_DB, SEG_DPL, SEG_DPL_SHIFT, SEG_EC,
-    SEG_G, SEG_L, SEG_NULL, SEG_P, SEG_RW, SEG_S, SEG_TYPE, SS, TR,
+    CR0_AM, CR0_CD, CR0_EM, CR0_NW, CR0_PE, CR0_TS, CR4_OSFXSR, CS, EFER_LMA, ES, EXC_GP, EXC_NONE, EXC_NP, EXC_SS,
+    F_AC, F_VM, FEAT_APIC, FS, GS, LDTR, RDX, RIP, SEG_A, SEG_CODE, SEG_DB, SEG_DPL, SEG_DPL_SHIFT, SEG_EC, SEG_G,
+    SEG_NULL, SEG_P, SEG_RW, SEG_S, SEG_TYPE, SS, TR,
 )
 from emu_core_pyx.cpu.flags cimport put_eflags
 from emu_core_pyx.cpu.cpuid cimport Model
@@ -119,7 +119,7 @@ cdef void unpack_descriptor(Descriptor *d, u64 raw) noexcept nogil:
 
 cdef bint read_descriptor(CPU *c, u16 sel, Descriptor *d, int vector, u32 ext) noexcept nogil:
     cdef u64 base, raw = 0
-    cdef u32 limit, off = sel & 0xFFF8, size = 8
+    cdef u32 limit, off = sel & 0xFFF8
     if sel & 4:
         if not c.s.seg_sel[LDTR] & 0xFFFC:
             return fail(c, vector, sel & 0xFFFC | ext)

@@ -3,11 +3,11 @@ from libc.string cimport memcpy
 from emu_core_pyx.types cimport u8, u16, u32, u64
 from emu_core_pyx.cpu.state cimport CPU, TLB_SIZE, TlbEntry
 from emu_core_pyx.cpu.bits cimport (
-    CR0_PE, EXC_SS, EXC_TS, F_VM, RSP, SEG_CODE, SEG_DB, SEG_DPL, SEG_DPL_SHIFT, SEG_EC, SEG_P, SEG_RW, SEG_S, SS, TR,
+    CR0_PE, EXC_PF, EXC_SS, EXC_TS, F_VM, RSP, SEG_CODE, SEG_DB, SEG_DPL, SEG_DPL_SHIFT, SEG_EC, SEG_P, SEG_RW, SEG_S, SS, TR,
 )
 from emu_core_pyx.cpu.segment cimport Descriptor, read_descriptor
 from emu_core_pyx.cpu.sysmem cimport canonical, code64, fail, lin_wrap, sys_read
-from emu_core_pyx.mmu.slow cimport lin_read, lin_write
+from emu_core_pyx.mmu.slow cimport lin_probe_write, lin_read, lin_write
 
 
 cdef void stack_current(CPU *c, Stack *st) noexcept nogil:
@@ -118,6 +118,14 @@ cdef void unpack(const u8 *data, u64 *v, u32 n, u32 size) noexcept nogil:
             v[k] = (<u64 *>data)[k]
 
 
+cdef void first_fault(CPU *c, Stack *st, u64 off, u32 n, u32 size) noexcept nogil:
+    """The page fault of a frame is that of the push that comes first: the highest address."""
+    cdef u32 k
+    for k in range(n):
+        if not lin_probe_write(c, lin_wrap(c, st.base + off + (n - 1 - k) * size), size, st.user):
+            return
+
+
 cdef bint stack_put(CPU *c, Stack *st, const u64 *v, u32 n, u32 size, u32 err) noexcept nogil:
     cdef u8 data[384]
     cdef u32 total = n * size, k
@@ -127,6 +135,8 @@ cdef bint stack_put(CPU *c, Stack *st, const u64 *v, u32 n, u32 size, u32 err) n
             return fail(c, EXC_SS, err)
         pack(data, v, n, size)
         if not put_bytes(c, st, off, data, total):
+            if c.exc == EXC_PF:
+                first_fault(c, st, off, n, size)
             return 0
     else:           # the frame wraps around the stack's end
         for k in range(n):

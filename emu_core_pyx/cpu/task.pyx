@@ -3,17 +3,16 @@
 Everything that can fault in the old task comes first (probes), then the state is saved, then the new registers are
 loaded; segment faults after that belong to the new task (SDM 3A 7.3, table 7-1).
 """
-from libc.string cimport memcpy
-from emu_core_pyx.types cimport u8, u16, u32, u64
+from emu_core_pyx.types cimport u16, u32, u64
 from emu_core_pyx.cpu.state cimport CPU
 from emu_core_pyx.cpu.bits cimport (
-    CR0_PG_SHIFT, CR0_TS, CR4_PAE, CS, DS, ES, EV_BREAK, EXC_GP, EXC_NP, EXC_SS, EXC_TS, F_NT, F_RF, F_VM, FS, GS, LDTR,
-    RAX, RIP, SEG_CODE, SEG_DPL, SEG_DPL_SHIFT, SEG_EC, SEG_NULL, SEG_P, SEG_RW, SEG_S, SEG_TYPE, SS, TR,
+    CR0_PG_SHIFT, CR0_TS, CR4_PAE, CS, ES, EV_BREAK, EXC_GP, EXC_NP, EXC_SS, EXC_TS, F_NT, F_RF, F_VM, GS, LDTR, RAX,
+    RIP, SEG_CODE, SEG_DPL, SEG_DPL_SHIFT, SEG_EC, SEG_NULL, SEG_P, SEG_RW, SEG_S, SEG_TYPE, SS, TR,
 )
 from emu_core_pyx.cpu.flags cimport put_eflags
 from emu_core_pyx.cpu.control cimport DR6_BT
 from emu_core_pyx.cpu.segment cimport (
-    Descriptor, install_segment, load_seg_real, mark_busy, mode_refresh, read_descriptor, seg_refresh, set_cpl, set_null,
+    Descriptor, install_segment, load_seg_real, mark_busy, mode_refresh, read_descriptor, seg_refresh, set_cpl,
     set_segment,
 )
 from emu_core_pyx.cpu.sysmem cimport fail, lin_wrap, sys_read, sys_write
@@ -174,7 +173,7 @@ cdef bint load_segments(CPU *c, Tss32 *t, u32 ext) noexcept nogil:
 cdef bint probe(CPU *c, u16 sel, Descriptor *d, u32 why, u32 ext, u64 *old_lin) noexcept nogil:
     """All accesses of the switch that can fault while it still belongs to the old task."""
     cdef u64 tr = c.s.seg_base[TR]
-    cdef Descriptor old
+    cdef u16 link
     if d.limit < (<u32>0x67 if d.attr & 8 else 0x2B):
         return fail(c, EXC_TS, sel & 0xFFFC | ext)
     if c.s.seg_limit[TR] < (<u32>0x5F if c.s.seg_attr[TR] & 8 else 0x29):
@@ -185,7 +184,7 @@ cdef bint probe(CPU *c, u16 sel, Descriptor *d, u32 why, u32 ext, u64 *old_lin) 
     elif not lin_probe_write(c, lin_wrap(c, tr + TSS16_IP), TSS16_END - TSS16_IP, 0):
         return 0
     if why == TASK_CALL or why == TASK_INT:
-        if not lin_probe_write(c, lin_wrap(c, d.base), 2, 0):
+        if not sys_read(c, d.base, &link, 2) or not lin_probe_write(c, lin_wrap(c, d.base), 2, 0):
             return 0
     if why != TASK_IRET and not lin_probe_write(c, lin_wrap(c, d.lin), 8, 0):
         return 0

@@ -13,10 +13,8 @@ from emu_core_pyx.cpu.flags cimport get_eflags
 from emu_core_pyx.cpu.segment cimport (
     Descriptor, drop_privileged, load_seg_real, mark_accessed, read_descriptor, set_cpl, set_null, set_segment,
 )
-from emu_core_pyx.cpu.stack cimport (
-    Stack, inner_stack, set_sp, stack_current, stack_get, stack_of, stack_put,
-)
-from emu_core_pyx.cpu.sysmem cimport canonical, code64, fail, long_mode
+from emu_core_pyx.cpu.stack cimport Stack, inner_stack, set_sp, stack_current, stack_get, stack_put
+from emu_core_pyx.cpu.sysmem cimport canonical, fail, long_mode
 from emu_core_pyx.cpu.task cimport DONE, FAULTED, TASK_CALL, TASK_JMP, task_switch
 from emu_core_pyx.mmu.core cimport mmu_set_user
 

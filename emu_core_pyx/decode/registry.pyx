@@ -1,6 +1,6 @@
 """See registry.pxd."""
 from emu_core_pyx.types cimport u16, u32
-from emu_core_pyx.block.insn cimport HandlerRow, handler_t
+from emu_core_pyx.block.insn cimport handler_t
 
 
 cdef class Registry:
@@ -35,7 +35,7 @@ cdef class Registry:
         return list(self.index)
 
     def addresses(self):
-        """Host addresses of all handlers: {(name, size): (fast, slow)}, and of fused pairs {(name1, size1, name2, size2): run}."""
+        """Host addresses of all handlers: {(name, size): (fast, slow)}, and fused pairs {(name1, size1, name2, size2): run}."""
         cdef u32 k
         rows = {key: (<size_t>self.rows[row].fast, <size_t>self.rows[row].slow) for key, row in self.index.items()}
         keys = {row: key for key, row in self.index.items()}

@@ -14,8 +14,8 @@ from emu_core_pyx.cpu.segment cimport Descriptor, mark_busy, read_descriptor, se
 from emu_core_pyx.cpu.sysmem cimport canonical, code64, fail, long_mode
 from emu_core_pyx.decode.registry cimport Registry
 from emu_core_pyx.block.insn cimport Insn, handler_t
-from emu_core_pyx.interp.dispatch cimport fault, finish, miss, next_insn, raise_exc, unwind
-from emu_core_pyx.mmu.access cimport ea, put, rd_at, reg, rmw_at, wr_at
+from emu_core_pyx.interp.dispatch cimport fault, finish, miss, next_insn, unwind
+from emu_core_pyx.mmu.access cimport ea, put, rd_at, rmw_at, wr_at
 
 cdef enum:  # sets of system types, bit n: type n (SDM 2A "LAR", "LSL")
     LAR_TYPES = 0x1A3E

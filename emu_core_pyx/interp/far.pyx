@@ -5,8 +5,8 @@ The semantics are in cpu/segment, cpu/transfer and cpu/interrupt.  Spec: SDM 2A/
 from emu_core_pyx.types cimport acc_t, fast_t, slow_t, u8, u16, u32, u64, uint_t
 from emu_core_pyx.cpu.state cimport CPU
 from emu_core_pyx.cpu.bits cimport (
-    CR0_PE, CS, EFER_SCE, EXC_BP, EXC_DB, EXC_GP, EXC_NM, EXC_NONE, EXC_OF, EXC_UD, F_IF, F_RF, F_VM, GS, INHIBIT_SS, RCX,
-    RDX, RIP, RSP, SEG_DB, SEG_G, SEG_L, SEG_P, SEG_S, SS,
+    CR0_PE, CS, EFER_SCE, EXC_BP, EXC_DB, EXC_GP, EXC_NM, EXC_OF, EXC_UD, F_IF, F_RF, F_VM, GS, INHIBIT_SS, RCX, RDX,
+    RIP, RSP, SEG_DB, SEG_G, SEG_L, SEG_P, SEG_S, SS,
 )
 from emu_core_pyx.cpu.flags cimport get_eflags, get_of, put_eflags
 from emu_core_pyx.cpu.interrupt cimport INT_ICEBP, INT_SOFT, interrupt_return, software_interrupt
@@ -15,9 +15,9 @@ from emu_core_pyx.cpu.sysmem cimport canonical, code64, fail, long_mode
 from emu_core_pyx.cpu.transfer cimport far_call, far_jump, far_return
 from emu_core_pyx.decode.registry cimport Registry
 from emu_core_pyx.block.insn cimport MODE_32, MODE_LIMIT, MODE_LMA, MODE_PE, MODE_SIZE, Insn, handler_t
-from emu_core_pyx.interp.dispatch cimport fault, finish, insn_rip, leave, miss, next_insn, next_rip, unwind
+from emu_core_pyx.interp.dispatch cimport fault, finish, leave, miss, next_insn, next_rip, unwind
 from emu_core_pyx.interp.ending cimport landed
-from emu_core_pyx.mmu.access cimport ea, put, rd_at, reg, wr_at
+from emu_core_pyx.mmu.access cimport ea, put, rd_at, wr_at
 
 cdef enum:
     CODE_ACCESSED = 0xB     # types of the flat segments

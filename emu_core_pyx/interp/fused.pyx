@@ -7,14 +7,14 @@ which goes on with the plain second one; `miss(c, i + 1)` the slow twin of the s
 Branch pairs are made only where CS is flat 32-bit or 64-bit code (block/fuse.pyx), so no target needs a limit check.
 Conditions are tags, pointers to distinct structs, so that one body serves all of them at compile time.
 """
-from emu_core_pyx.types cimport acc_t, fast_t, i8, i16, i32, i64, u8, u16, u32, u64, uint_t
+from emu_core_pyx.types cimport fast_t, i64, u8, u32, u64
 from emu_core_pyx.cpu.state cimport CPU
-from emu_core_pyx.cpu.bits cimport RIP, RSP, SS
-from emu_core_pyx.cpu.flags cimport flags_add, flags_logic, flags_sub, get_cf, get_of, get_sf, sext, set_carries
+from emu_core_pyx.cpu.bits cimport RIP
+from emu_core_pyx.cpu.flags cimport flags_add, flags_logic, flags_sub, get_cf, get_of, sext
 from emu_core_pyx.block.insn cimport Insn, handler_t
 from emu_core_pyx.decode.registry cimport Registry
-from emu_core_pyx.interp.dispatch cimport jump, miss, next_insn
-from emu_core_pyx.mmu.access cimport ea, put, rd, rd_at, reg, rmw, wr, wr_at
+from emu_core_pyx.interp.dispatch cimport jump, miss
+from emu_core_pyx.mmu.access cimport rd, reg
 
 cdef struct CcZ:
     int x

@@ -5,7 +5,7 @@ between iterations when an event or the budget says so, RIP still on them.
 """
 from emu_core_pyx.types cimport i64, u8, u16, u32, u64, uint_t
 from emu_core_pyx.cpu.state cimport CPU
-from emu_core_pyx.cpu.bits cimport CR0_PE, ES, EXC_GP, F_DF, F_VM, RAX, RCX, RDI, RDX, RIP, RSI, TR
+from emu_core_pyx.cpu.bits cimport ES, EXC_GP, F_DF, F_VM, RAX, RCX, RDI, RDX, RIP, RSI, TR
 from emu_core_pyx.cpu.control cimport io_breakpoint
 from emu_core_pyx.cpu.sysmem cimport fail, sys_read
 from emu_core_pyx.bus.bus cimport Bus

@@ -5,8 +5,8 @@ Descriptor-table instructions are in interp/descriptor.pyx, port I/O in interp/i
 from emu_core_pyx.types cimport acc_t, fast_t, slow_t, u8, u16, u32, u64, uint_t
 from emu_core_pyx.cpu.state cimport CPU
 from emu_core_pyx.cpu.bits cimport (
-    CR0_EM, CR0_MP, CR0_PE, CR0_TS, CR4_DE, CR4_PCE, CR4_PVI, CR4_TSD, CR4_VME, EXC_DB, EXC_GP, EXC_UD, F_IF, F_IOPL, F_VIF,
-    F_VIP, F_VM, FEAT_MMX, FEAT_PAE, FEAT_PSE, FEAT_TSC, INHIBIT_STI, RAX, RBX, RCX, RDX,
+    CR0_EM, CR0_MP, CR0_PE, CR0_TS, CR4_DE, CR4_PCE, CR4_PVI, CR4_TSD, CR4_VME, EXC_DB, EXC_GP, EXC_UD, F_IF, F_IOPL,
+    F_VIF, F_VIP, F_VM, FEAT_PSE, FEAT_TSC, INHIBIT_STI, RAX, RBX, RCX, RDX,
 )
 from emu_core_pyx.cpu.control cimport DR6_BD, DR7_GD, write_cr0, write_cr3, write_cr4, write_dr
 from emu_core_pyx.cpu.cpuid cimport cpuid as query
@@ -16,7 +16,7 @@ from emu_core_pyx.cpu.sysmem cimport canonical, code64, fail, lin_wrap
 from emu_core_pyx.decode.registry cimport Registry
 from emu_core_pyx.block.insn cimport MAX_INSNS, Insn, handler_t
 from emu_core_pyx.interp cimport descriptor
-from emu_core_pyx.interp.dispatch cimport fault, finish, icount_of, leave, miss, next_insn, sync, unwind
+from emu_core_pyx.interp.dispatch cimport fault, finish, icount_of, leave, miss, next_insn, unwind
 from emu_core_pyx.interp.ending cimport resume
 from emu_core_pyx.mmu.access cimport ea, put, rd_at, wr_at
 from emu_core_pyx.mmu.core cimport mmu_invlpg

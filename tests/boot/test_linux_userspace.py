@@ -38,7 +38,8 @@ def make_data() -> bytes:
     lines = []
     size = 0
     while size < MEGABYTES << 20:
-        line = f"{rng.getrandbits(32):08x} line {len(lines)} {'abcdefghij'[rng.randrange(10)] * rng.randrange(60)} {rng.randrange(977)}\n"
+        word = "abcdefghij"[rng.randrange(10)] * rng.randrange(60)
+        line = f"{rng.getrandbits(32):08x} line {len(lines)} {word} {rng.randrange(977)}\n"
         lines.append(line)
         size += len(line)
     return "".join(lines).encode()[:MEGABYTES << 20].rpartition(b"\n")[0] + b"\n"
@@ -82,7 +83,8 @@ def test_sha256(vm, data):
 
 
 def test_gzip_round_trip_and_host_can_read_it(vm, data):
-    assert run(vm, "gzip -c /data > /tmp/data.gz; gunzip -c /tmp/data.gz | sha256sum").split()[0] == hashlib.sha256(data).hexdigest()
+    out = run(vm, "gzip -c /data > /tmp/data.gz; gunzip -c /tmp/data.gz | sha256sum")
+    assert out.split()[0] == hashlib.sha256(data).hexdigest()
     head = run(vm, "head -c 200000 /data | gzip -9 -c | od -An -v -tx1 | tr -d ' \\n'")
     assert gzip.decompress(bytes.fromhex(head)) == data[:200000]
 
@@ -96,12 +98,14 @@ def test_awk(vm, data):
     rows = [line.split() for line in data.splitlines()]
     total = sum(int(r[-1]) for r in rows)
     mean = total / len(rows)
-    out = run(vm, "awk '{ s += $NF; n++; if (length($0) > m) m = length($0) } END { printf \"%d %d %d %.6f\\n\", n, s, m, s / n }' /data")
+    out = run(vm, "awk '{ s += $NF; n++; if (length($0) > m) m = length($0) } "
+                  "END { printf \"%d %d %d %.6f\\n\", n, s, m, s / n }' /data")
     assert out == f"{len(rows)} {total} {max(len(line) for line in data.splitlines())} {mean:.6f}"
 
 
 def test_awk_floating_point(vm):
-    out = run(vm, "awk 'BEGIN { x = 1; for (i = 1; i <= 20000; i++) x += x / (i * i) - i * 1.25e-9 + 1 / i; printf \"%.9e\\n\", x }'")
+    out = run(vm, "awk 'BEGIN { x = 1; for (i = 1; i <= 20000; i++) x += x / (i * i) - i * 1.25e-9 + 1 / i; "
+                  "printf \"%.9e\\n\", x }'")
     x = 1.0
     for i in range(1, 20001):
         x += x / (i * i) - i * 1.25e-9 + 1 / i

@@ -2,9 +2,9 @@
 from __future__ import annotations
 
 import pytest
+from emu_core_pyx.devices.debugcon import DebugCon
 
 import emu
-from emu_core_pyx.devices.debugcon import DebugCon
 
 LOG_PORT = 0x402            # where SeaBIOS writes its log on QEMU
 

@@ -278,11 +278,46 @@ def test_dma_into_the_running_loop(cuts: str) -> None:
 
 
 def test_a_write_into_a_page_of_code_that_is_no_code_kills_nothing() -> None:
-    """Blocks die by 64-byte granules: data next to code costs no decoding."""
     e = protected("mov ecx, 1000\n1: inc dword ptr [data]\ndec ecx\njnz 1b\nhlt\n.org 0x800\ndata: .long 0")
     advance(e, 3000)
     assert e.counters()["blocks_killed"] == 0
     assert e.mem.read(0x100800, 4) != bytes(4)
+
+
+@pytest.mark.parametrize("mmu", ["tlb", "shadow"])
+def test_instruction_across_two_linear_pages_that_are_one_physical(mmu: str) -> None:
+    """Its tail lies before its head; the block is in one page's list, once."""
+    both_ways(PAGED + """
+    mov dword ptr [0x301000 + 0x381*4], 0x380007
+    mov dword ptr [0x380000], 0xc3900102      # ... the high half of the immediate, nop, ret
+    mov dword ptr [0x380ffd], 0x040305b8      # mov eax, imm32 from 0x380ffd: 05 03 | 04 ...
+    mov word ptr [0x380ffe], 0x0305
+    mov byte ptr [0x380ffd], 0xb8
+    mov esi, 30
+    2: mov edx, 0x380ffd
+    call edx
+    add ebx, eax
+    inc byte ptr [0x380000]
+    test esi, 1
+    jz 3f
+    inc byte ptr [0x380fff]
+    3: dec esi
+    jnz 2b
+    cli
+    hlt
+    """, mmu, limit=9000)
+
+
+def test_data_beside_code_is_cheap() -> None:
+    """Writes next to decoded bytes, in a page full of blocks, do not look through all of them every time."""
+    source = "mov ecx, 20000\n1: inc dword ptr [data]\nmov byte ptr [data+6], cl\ndec ecx\njnz 1b\nhlt\ndata: .quad 0\n.org 0x100\n"
+    source += "".join(f"l{k}: jmp l{k + 1}\n" for k in range(1400)) + "l1400: jmp 0x100000\n"
+    e = protected(source)
+    e.set_regs(eip=0x100100)
+    advance(e, 30_000)
+    killed = e.counters()["blocks_killed"]
+    advance(e, 80_000)
+    assert e.counters()["blocks_killed"] == killed
 
 
 def test_harness_patches_for_real() -> None:

@@ -5,10 +5,10 @@ checked against the SDM line by line.  `--bless` writes the goldens anew (from Q
 """
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from process import EMU, ENV
 
 HERE = Path(__file__).parent / "protection"
 GOLDEN = HERE / "golden"
@@ -41,9 +41,9 @@ def kernel(tmp_path_factory):
 def run(command, elf, out):
     """Run a machine; what it wrote to port 0xE9."""
     done = subprocess.run([*command, "-m", "32", "-display", "none", "-kernel", str(elf), "-debugcon", f"file:{out}",
-                           "-device", "isa-debug-exit,iobase=0xf4,iosize=4"], capture_output=True, timeout=60)
+                           "-device", "isa-debug-exit,iobase=0xf4,iosize=4"], capture_output=True, timeout=60, env=ENV)
     text = out.read_text(errors="replace") if out.exists() else ""
-    assert done.returncode == EXIT_OK, done.stderr.decode(errors="replace") + text[-2000:]
+    assert done.returncode == EXIT_OK and text, done.stderr.decode(errors="replace") + text[-2000:]
     return text
 
 
@@ -52,7 +52,7 @@ def qemu(elf, out):
 
 
 def emu(elf, out, mmu):
-    return run([sys.executable, "-m", "emu", "run", "-accel", f"interp,mmu={mmu}", "-serial", "none"], elf, out)
+    return run([*EMU, "run", "-accel", f"interp,mmu={mmu}", "-serial", "none"], elf, out)
 
 
 @pytest.mark.parametrize("mmu", ["tlb", "shadow"])

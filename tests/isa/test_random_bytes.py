@@ -37,7 +37,7 @@ LATER = re.compile(
 # Transcendentals differ in the last bit, undocumented aliases are not taken as the host's (test_x87.py).
 INEXACT = re.compile("d9(f[01239bef]|d[89a-f])|dbe[014]")
 STRING = re.compile("a[4-7a-f]|6[c-f]")
-ECX = 1
+ECX, ESP = 1, 4
 NX = 0x10                       # of a page-fault error code
 X87_IMAGE = re.compile("d9[2367ab]|dd[2367ab]")
 M80_STORE = re.compile("db[37b][89a-f]|df[37b][0-7]")
@@ -226,6 +226,7 @@ def test_random_bytes(host, path):
         safe = np.ones(len(cases), bool)
         for first, end in host.mappings():
             safe &= ~((ours["vec"] == 14) & (ours["cr2"] >= max(0, first - 64)) & (ours["cr2"] < end))
+            safe &= (cases["gpr"][:, ESP] < first) | (cases["gpr"][:, ESP] >= end)      # signal frames
         for k in np.flatnonzero((ours["vec"] == 14) & (ours["cr2"] & 0xFFF == 0)):
             safe[k] &= not M80_STORE.match(strip(cases["code"][k].tobytes())[0])
         touched += int((~safe).sum())
@@ -236,7 +237,11 @@ def test_random_bytes(host, path):
         lost += int((theirs["vec"] == LOST).sum())
         bodies = [strip(c["code"][:c["code_len"]].tobytes())[0] for c in cases]
         forgive(cases, ours, theirs, bodies)
-        for k in np.flatnonzero(ours != theirs):
+        wrong = np.flatnonzero(ours != theirs)
+        # ask again: a task switch on the host within a case may lose FOP
+        again = host.run(cases[wrong], WINDOW_AT)
+        forgive(cases[wrong], ours[wrong], again, [bodies[k] for k in wrong])
+        for k in wrong[ours[wrong] != again]:
             fields = ",".join(f for f in ours.dtype.names if (ours[f][k] != theirs[f][k]).any())
             if ours["vec"][k] != theirs["vec"][k]:
                 fields = f"vec {ours['vec'][k]}, host {theirs['vec'][k]}"
