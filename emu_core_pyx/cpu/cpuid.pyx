@@ -28,7 +28,7 @@ FEATURES = {
 }
 
 _486 = "fpu vme pse"
-_PENTIUM = _486 + " de tsc msr mce cx8 mmx"
+_PENTIUM = _486 + " de tsc msr mce cx8 apic mmx"
 _PENTIUM2 = _PENTIUM + " pae sep mtrr pge mca cmov pat pse36 fxsr"
 _PENTIUM3 = _PENTIUM2 + " sse"
 _QEMU32 = "fpu de pse tsc msr pae mce cx8 apic sep pge cmov pat mmx fxsr sse sse2"

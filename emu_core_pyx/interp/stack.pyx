@@ -243,11 +243,8 @@ cdef Insn *popf(CPU *c, Insn *i, uint_t t, acc_t a) noexcept nogil:
 
 # -- ENTER and LEAVE ---------------------------------------------------------------------------------------
 cdef inline void set_frame(CPU *c, uint_t v) noexcept nogil:
-    """The narrower of operand size and stack decides how much of RBP is written."""
-    if c.s.ss_mask == 0xFFFF:
-        put(c, RBP * 8, <u16>v)
-    else:
-        put(c, RBP * 8, v)
+    """The operand size decides how much of RBP is written, also on a 16-bit stack (UNDEFINED.md)."""
+    put(c, RBP * 8, v)
 
 
 cdef bint enter_slow(CPU *c, Insn *i, uint_t t) noexcept nogil:

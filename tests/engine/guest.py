@@ -2,6 +2,7 @@
 
 The assembler is the one the extension modules were compiled with, so it is there wherever the tests run from source.
 """
+
 from __future__ import annotations
 
 import itertools
@@ -23,7 +24,7 @@ ORG = 0x100000
 IDT = 0x8000
 GDT = 0x9000
 STACK = 0x80000
-STUBS = 0x60000         # 32 bytes for each vector
+STUBS = 0x60000  # 32 bytes for each vector
 
 # How to cut N instructions: the whole at once, one by one, pieces that fit nothing.
 CUTS = {
@@ -47,8 +48,10 @@ def assemble(source: str, org: int = ORG) -> bytes:
     with tempfile.TemporaryDirectory(prefix="guest-") as folder:
         work = Path(folder)
         (work / "guest.s").write_text(".intel_syntax noprefix\n.text\n.globl _start\n_start:\n" + source + "\n")
-        for command in (["as", "--32", "-o", "guest.o", "guest.s"],
-                        ["ld", "-m", "elf_i386", f"-Ttext={org:#x}", "--oformat", "binary", "-o", "guest.bin", "guest.o"]):
+        for command in (
+            ["as", "--32", "-o", "guest.o", "guest.s"],
+            ["ld", "-m", "elf_i386", f"-Ttext={org:#x}", "--oformat", "binary", "-o", "guest.bin", "guest.o"],
+        ):
             done = subprocess.run(command, cwd=work, capture_output=True, text=True)
             assert done.returncode == 0, done.stderr
         return (work / "guest.bin").read_bytes()
@@ -67,17 +70,25 @@ def gate(selector: int, offset: int, kind: int = 0x8E) -> bytes:
 def protected(source: str, mmu: str = "tlb", org: int = ORG, shift: int = 0, cpu: str = "max") -> Rig:
     """A bare engine about to run `source` in flat 32-bit ring 0, paging off.
 
-    GDT: 8 code, 0x10 data, 0x18 16-bit code, 0x20 16-bit data, 0x28 ring-3 code, 0x30 ring-3 data, 0x38 TSS.  Every vector leads to a
-    stub that halts with interrupts off, so an exception ends as a hang with all of its evidence in the state.
+    GDT: 8 code, 0x10 data, 0x18 16-bit code, 0x20 16-bit data, 0x28 ring-3 code, 0x30 ring-3 data, 0x38 TSS.
+    Every vector leads to a stub that halts with interrupts off, so an exception ends as a hang with all of its evidence in the state.
     """
     code = assemble(source, org)
     e = Rig(RAM, cpu, mmu)
     e.clock.shift = shift
-    gdt = [0, descriptor(0, 0xFFFFF, 0xC09B), descriptor(0, 0xFFFFF, 0xC093), descriptor(0, 0xFFFF, 0x009B),
-           descriptor(0, 0xFFFF, 0x0093), descriptor(0, 0xFFFFF, 0xC0FB), descriptor(0, 0xFFFFF, 0xC0F3), descriptor(0xA000, 0x67, 0x0089)]
+    gdt = [
+        0,
+        descriptor(0, 0xFFFFF, 0xC09B),
+        descriptor(0, 0xFFFFF, 0xC093),
+        descriptor(0, 0xFFFF, 0x009B),
+        descriptor(0, 0xFFFF, 0x0093),
+        descriptor(0, 0xFFFFF, 0xC0FB),
+        descriptor(0, 0xFFFFF, 0xC0F3),
+        descriptor(0xA000, 0x67, 0x0089),
+    ]
     e.mem.write(GDT, bytes(8) + b"".join(gdt[1:]))
     e.mem.write(IDT, b"".join(gate(8, STUBS + 32 * v) for v in range(256)))
-    e.mem.write(STUBS, b"\xfa\xf4\xeb\xfd".ljust(32, b"\x90") * 256)        # cli; hlt; jmp to the hlt
+    e.mem.write(STUBS, b"\xfa\xf4\xeb\xfd".ljust(32, b"\x90") * 256)  # cli; hlt; jmp to the hlt
     e.mem.write(0xA000, struct.pack("<III", 0, STACK, 0x10).ljust(0x68, b"\0"))
     e.mem.write(org, code)
     e.flush_code()
@@ -156,6 +167,7 @@ def check_equal(one: Callable[[], Rig], two: Callable[[], Rig], limit: int, cuts
 
     The whole run really is one call: what a stop in between would hide (the engine steps where the budget ends) is seen.
     """
+
     def differ(stop: int) -> tuple[Rig, str, list[str]]:
         whole, cut = one(), two()
         end, end_cut = advance(whole, stop), advance(cut, stop, cuts())

@@ -4,6 +4,7 @@ Programs are slots of random instructions that point at data and at each other's
 with the next slot.  Nothing is known about what they should do, only that every way of running them
 does the same.  EMU_FUZZ=N runs N seeds more; a failure names its seed.
 """
+
 from __future__ import annotations
 
 import os
@@ -17,7 +18,7 @@ from guest import GDT, IDT, STACK, Rig, advance, assemble, check_equal, descript
 
 SLOT = 64
 SLOTS = 48
-CODE = 0x110C00         # crosses into a second page
+CODE = 0x110C00  # crosses into a second page
 DATA = 0x200000
 ALIAS = 0x40000000
 SEEDS = range(int(os.environ.get("EMU_FUZZ_FROM", "0")), 60 + int(os.environ.get("EMU_FUZZ", "0")))
@@ -87,15 +88,117 @@ sums: .long 0, 0, 0, 0, 0, 0
 """
 
 REG_MEM = [bytes([op]) for base in range(0, 0x40, 8) for op in range(base, base + 4)] + [
-    b"\x84", b"\x85", b"\x86", b"\x87", b"\x88", b"\x89", b"\x8a", b"\x8b", b"\x8d", b"\x63", b"\x69", b"\x6b", b"\x8f", b"\xc0", b"\xc1",
-    b"\xc6", b"\xc7", b"\xd0", b"\xd1", b"\xd2", b"\xd3", b"\xf6", b"\xf7", b"\xfe", b"\xff", b"\x80", b"\x81", b"\x83", b"\x8c",
-    b"\xd8", b"\xd9", b"\xda", b"\xdb", b"\xdc", b"\xdd", b"\xde", b"\xdf"]
-REG_MEM += [b"\x0f" + bytes([op]) for op in (
-    *range(0x10, 0x18), *range(0x28, 0x30), *range(0x40, 0x50), *range(0x50, 0x80), *range(0x90, 0xA0), 0xA3, 0xA4, 0xA5, 0xAB, 0xAC, 0xAD,
-    0xAE, 0xAF, 0xB0, 0xB1, 0xB3, 0xB6, 0xB7, 0xBA, 0xBB, 0xBC, 0xBD, 0xBE, 0xBF, 0xC0, 0xC1, 0xC2, 0xC4, 0xC5, 0xC6, 0xC7,
-    *range(0xD0, 0x100))]
-PLAIN = [bytes([op]) for op in (*range(0x40, 0x60), 0x60, 0x61, *range(0x90, 0x9A), 0x9C, 0x9D, 0x9E, 0x9F, 0x27, 0x2F, 0x37, 0x3F, 0xA4,
-                                0xA5, 0xA6, 0xA7, 0xAA, 0xAB, 0xAC, 0xAD, 0xAE, 0xAF, 0xC3, 0xC9, 0xD7, 0xF5, 0xF8, 0xF9, 0xFC, 0xFD, 0xCC)]
+    b"\x84",
+    b"\x85",
+    b"\x86",
+    b"\x87",
+    b"\x88",
+    b"\x89",
+    b"\x8a",
+    b"\x8b",
+    b"\x8d",
+    b"\x63",
+    b"\x69",
+    b"\x6b",
+    b"\x8f",
+    b"\xc0",
+    b"\xc1",
+    b"\xc6",
+    b"\xc7",
+    b"\xd0",
+    b"\xd1",
+    b"\xd2",
+    b"\xd3",
+    b"\xf6",
+    b"\xf7",
+    b"\xfe",
+    b"\xff",
+    b"\x80",
+    b"\x81",
+    b"\x83",
+    b"\x8c",
+    b"\xd8",
+    b"\xd9",
+    b"\xda",
+    b"\xdb",
+    b"\xdc",
+    b"\xdd",
+    b"\xde",
+    b"\xdf",
+]
+REG_MEM += [
+    b"\x0f" + bytes([op])
+    for op in (
+        *range(0x10, 0x18),
+        *range(0x28, 0x30),
+        *range(0x40, 0x50),
+        *range(0x50, 0x80),
+        *range(0x90, 0xA0),
+        0xA3,
+        0xA4,
+        0xA5,
+        0xAB,
+        0xAC,
+        0xAD,
+        0xAE,
+        0xAF,
+        0xB0,
+        0xB1,
+        0xB3,
+        0xB6,
+        0xB7,
+        0xBA,
+        0xBB,
+        0xBC,
+        0xBD,
+        0xBE,
+        0xBF,
+        0xC0,
+        0xC1,
+        0xC2,
+        0xC4,
+        0xC5,
+        0xC6,
+        0xC7,
+        *range(0xD0, 0x100),
+    )
+]
+PLAIN = [
+    bytes([op])
+    for op in (
+        *range(0x40, 0x60),
+        0x60,
+        0x61,
+        *range(0x90, 0x9A),
+        0x9C,
+        0x9D,
+        0x9E,
+        0x9F,
+        0x27,
+        0x2F,
+        0x37,
+        0x3F,
+        0xA4,
+        0xA5,
+        0xA6,
+        0xA7,
+        0xAA,
+        0xAB,
+        0xAC,
+        0xAD,
+        0xAE,
+        0xAF,
+        0xC3,
+        0xC9,
+        0xD7,
+        0xF5,
+        0xF8,
+        0xF9,
+        0xFC,
+        0xFD,
+        0xCC,
+    )
+]
 IMM32 = {0x69, 0x81, 0xC7}
 IMM8 = {0x6B, 0x80, 0x83, 0xC0, 0xC1, 0xC6}
 IMM8_0F = {0x70, 0x71, 0x72, 0x73, 0xA4, 0xAC, 0xBA, 0xC2, 0xC4, 0xC5, 0xC6}
@@ -140,24 +243,32 @@ def instruction(rnd: random.Random) -> bytes:
             return out + (pointer(rnd) if prefix != b"\x66" else rnd.randbytes(2))
         if len(op) == 1 and op[0] in IMM8 or len(op) == 2 and op[1] in IMM8_0F:
             return out + rnd.randbytes(1)
-        return out + (rnd.randbytes(rnd.choice((1, 4))) if op in (b"\xf6", b"\xf7") and out[len(prefix) + 1] >> 3 & 7 < 2 else b"")
+        return out + (
+            rnd.randbytes(rnd.choice((1, 4))) if op in (b"\xf6", b"\xf7") and out[len(prefix) + 1] >> 3 & 7 < 2 else b""
+        )
     if kind < 0.62:
         return prefix + rnd.choice(PLAIN)
     if kind < 0.72:
         return bytes([0xB8 | rnd.randrange(8)]) + pointer(rnd)
-    if kind < 0.84:         # pairs that fuse
+    if kind < 0.84:  # pairs that fuse
         if rnd.random() < 0.6:
             first = bytes([rnd.choice(FUSABLE[0])]) + modrm(rnd)
         else:
             first = bytes([0x83]) + modrm(rnd) + rnd.randbytes(1)
         return first + bytes([0x70 | rnd.randrange(16), rnd.choice((0, 1, 2, 5, 8, 0xFE, 0xF0, 0xE0))])
     if kind < 0.90:
-        return rnd.choice((b"\xe8", b"\xe9", b"\x0f\x85", b"\x0f\x82")) + struct.pack("<i", rnd.randrange(-8, 9) * SLOT + rnd.randrange(-40, 40))
+        return rnd.choice((b"\xe8", b"\xe9", b"\x0f\x85", b"\x0f\x82")) + struct.pack(
+            "<i", rnd.randrange(-8, 9) * SLOT + rnd.randrange(-40, 40)
+        )
     if kind < 0.94:
         return bytes([rnd.choice((0xE0, 0xE1, 0xE2, 0xE3, 0xEB, 0x74, 0x75)), rnd.choice((0, 1, 3, 10, 0xF8, 0xE8))])
-    if kind < 0.97:         # a short REP
-        return b"\xb9" + struct.pack("<I", rnd.randrange(40)) + rnd.choice((b"\xf3", b"\xf2")) + bytes(
-            [rnd.choice((0xA4, 0xA5, 0xAA, 0xAB, 0xA6, 0xA7, 0xAE, 0xAF, 0xAC))])
+    if kind < 0.97:  # a short REP
+        return (
+            b"\xb9"
+            + struct.pack("<I", rnd.randrange(40))
+            + rnd.choice((b"\xf3", b"\xf2"))
+            + bytes([rnd.choice((0xA4, 0xA5, 0xAA, 0xAB, 0xA6, 0xA7, 0xAE, 0xAF, 0xAC))])
+        )
     return rnd.randbytes(rnd.randrange(1, 6))
 
 
@@ -174,8 +285,10 @@ def slot(rnd: random.Random) -> bytes:
 def layout() -> tuple[int, int, int]:
     """Where the supervisor has its entry for exceptions, its interrupt handler and `mode`."""
     code = assemble(SUPERVISOR)
-    return tuple(0x100000 + code.index(bytes.fromhex(at)) - back for at, back in (
-        ("360105", 0), ("50b020e620", 0), ("0000000002020000", 4)))
+    return tuple(
+        0x100000 + code.index(bytes.fromhex(at)) - back
+        for at, back in (("360105", 0), ("50b020e620", 0), ("0000000002020000", 4))
+    )
 
 
 def program(seed: int, mmu: str = "tlb") -> Rig:

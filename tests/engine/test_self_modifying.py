@@ -4,6 +4,7 @@ The reference is stepping one instruction at a time, which fetches every instruc
 and runs in odd pieces must be in the same state at the same instruction count, RAM included.
 SDM 3A, Self-Modifying Code: a write is seen by the very next instruction on processors since the P6.
 """
+
 from __future__ import annotations
 
 import pytest
@@ -60,7 +61,7 @@ def field(label: str) -> str:
 def test_store_into_the_next_instruction(name: str, mmu: str) -> None:
     body = f"body:\n{STORES[name]}\n" + field("victim") + DATA
     align = ".align 16, 0x90\n" if name.startswith(("mova", "movnt", "movdqa")) else ""
-    if align:       # the victim must be aligned for these
+    if align:  # the victim must be aligned for these
         body = body.replace("victim:", align + "victim:")
     both_ways(HARNESS.replace("TARGET", "victim").replace("BODY", "body") + body, mmu)
 
@@ -81,8 +82,15 @@ def test_store_into_itself_changes_only_the_next_time(name: str) -> None:
 @pytest.mark.parametrize("skew", [0, 3])
 def test_store_across_the_end_of_a_page(name: str, skew: int) -> None:
     """The patched bytes lie on both pages, and an instruction of the victim crosses as well."""
-    body = (f".org 0xFC0\nbody:\n{STORES[name]}\njmp victim\n" + DATA.replace(".align 16", ".org 0x2000")
-            + f".org 0x{0x2FF0 + skew:x}\n" + "victim:\n" + "mov ecx, 0x90909090\n" * 6 + "nop\n" * 20 + "jmp back\n")
+    body = (
+        f".org 0xFC0\nbody:\n{STORES[name]}\njmp victim\n"
+        + DATA.replace(".align 16", ".org 0x2000")
+        + f".org 0x{0x2FF0 + skew:x}\n"
+        + "victim:\n"
+        + "mov ecx, 0x90909090\n" * 6
+        + "nop\n" * 20
+        + "jmp back\n"
+    )
     both_ways(HARNESS.replace("TARGET", "victim+10").replace("BODY", "body") + body, "tlb")
 
 
@@ -102,7 +110,8 @@ def test_patched_block_on_the_other_page_of_a_crossing_instruction() -> None:
 
 @pytest.mark.parametrize("mmu", ["tlb", "shadow"])
 def test_loop_that_patches_its_own_immediate_every_time(mmu: str) -> None:
-    both_ways("""
+    both_ways(
+        """
     mov ecx, 300
     1: mov eax, 0
     victim:
@@ -111,12 +120,15 @@ def test_loop_that_patches_its_own_immediate_every_time(mmu: str) -> None:
     dec ecx
     jnz 1b
     hlt
-    """, mmu)
+    """,
+        mmu,
+    )
 
 
 @pytest.mark.parametrize("mmu", ["tlb", "shadow"])
 def test_loop_that_patches_its_own_branch(mmu: str) -> None:
-    both_ways("""
+    both_ways(
+        """
     mov ecx, 200
     1: xor byte ptr [2f], 1
     2: jz 3f
@@ -125,7 +137,9 @@ def test_loop_that_patches_its_own_branch(mmu: str) -> None:
     dec ecx
     jnz 1b
     hlt
-    """, mmu)
+    """,
+        mmu,
+    )
 
 
 @pytest.mark.parametrize("rep", ["rep stosb", "rep stosd", "rep movsb", "rep movsd"])
@@ -182,7 +196,9 @@ PAGED = """
 @pytest.mark.parametrize("here", [0, 0x40000000], ids=["runs-here", "runs-in-the-alias"])
 def test_written_through_another_linear_address(mmu: str, here: int) -> None:
     there = here ^ 0x40000000
-    both_ways(PAGED + f"""
+    both_ways(
+        PAGED
+        + f"""
     mov esi, 60
     mov eax, offset go
     add eax, {here:#x}
@@ -202,13 +218,19 @@ def test_written_through_another_linear_address(mmu: str, here: int) -> None:
     jnz 2b
     cli
     hlt
-    """, mmu, "odd", 6000)
+    """,
+        mmu,
+        "odd",
+        6000,
+    )
 
 
 @pytest.mark.parametrize("mmu", ["tlb", "shadow"])
 def test_the_page_under_the_code_is_exchanged(mmu: str) -> None:
     """The same linear address shows other code after INVLPG or a CR3 load; both pages stay decoded."""
-    both_ways(PAGED + """
+    both_ways(
+        PAGED
+        + """
     mov esi, 0x1000
     2: mov ebx, 0x301000 + 0x380*4
     mov eax, 0x381007
@@ -226,7 +248,8 @@ def test_the_page_under_the_code_is_exchanged(mmu: str) -> None:
     jnc 2b
     cli
     hlt
-    """.replace("call 0x380000", "mov edx, 0x380000\ncall edx") + """
+    """.replace("call 0x380000", "mov edx, 0x380000\ncall edx")
+        + """
     .org 0x281000
     add ebp, 5
     ret
@@ -234,13 +257,19 @@ def test_the_page_under_the_code_is_exchanged(mmu: str) -> None:
     add edi, 7
     inc edi
     ret
-    """, mmu, "odd", 4000)
+    """,
+        mmu,
+        "odd",
+        4000,
+    )
 
 
 @pytest.mark.parametrize("mmu", ["tlb", "shadow"])
 def test_same_physical_code_at_two_linear_addresses(mmu: str) -> None:
     """Position-dependent results of shared blocks: CALL pushes, and links stay inside one alias."""
-    both_ways(PAGED + """
+    both_ways(
+        PAGED
+        + """
     mov esi, 40
     2: mov eax, offset shared
     call eax
@@ -260,7 +289,11 @@ def test_same_physical_code_at_two_linear_addresses(mmu: str) -> None:
     jz 5f
     inc ebp
     5: ret
-    """, mmu, "odd", 4000)
+    """,
+        mmu,
+        "odd",
+        4000,
+    )
 
 
 @pytest.mark.parametrize("cuts", CUTS)
@@ -287,12 +320,13 @@ def test_a_write_into_a_page_of_code_that_is_no_code_kills_nothing() -> None:
 @pytest.mark.parametrize("mmu", ["tlb", "shadow"])
 def test_instruction_across_two_linear_pages_that_are_one_physical(mmu: str) -> None:
     """Its tail lies before its head; the block is in one page's list, once."""
-    both_ways(PAGED + """
+    both_ways(
+        PAGED
+        + """
     mov dword ptr [0x301000 + 0x381*4], 0x380007
-    mov dword ptr [0x380000], 0xc3900102      # ... the high half of the immediate, nop, ret
-    mov dword ptr [0x380ffd], 0x040305b8      # mov eax, imm32 from 0x380ffd: 05 03 | 04 ...
-    mov word ptr [0x380ffe], 0x0305
-    mov byte ptr [0x380ffd], 0xb8
+    mov byte ptr [0x380ffd], 0xb8             # mov eax, imm32 across the end
+    mov word ptr [0x380ffe], 0x0304
+    mov dword ptr [0x380000], 0xc3900102      # the high half of the immediate, nop, ret
     mov esi, 30
     2: mov edx, 0x380ffd
     call edx
@@ -305,12 +339,17 @@ def test_instruction_across_two_linear_pages_that_are_one_physical(mmu: str) -> 
     jnz 2b
     cli
     hlt
-    """, mmu, limit=9000)
+    """,
+        mmu,
+        limit=9000,
+    )
 
 
 def test_data_beside_code_is_cheap() -> None:
     """Writes next to decoded bytes, in a page full of blocks, do not look through all of them every time."""
-    source = "mov ecx, 20000\n1: inc dword ptr [data]\nmov byte ptr [data+6], cl\ndec ecx\njnz 1b\nhlt\ndata: .quad 0\n.org 0x100\n"
+    source = (
+        "mov ecx, 20000\n1: inc dword ptr [data]\nmov byte ptr [data+6], cl\ndec ecx\njnz 1b\nhlt\ndata: .quad 0\n.org 0x100\n"
+    )
     source += "".join(f"l{k}: jmp l{k + 1}\n" for k in range(1400)) + "l1400: jmp 0x100000\n"
     e = protected(source)
     e.set_regs(eip=0x100100)

@@ -3,6 +3,7 @@
 Whole machines and bare engines with interrupts, REP, shadows, single-stepping and HLT; code that changes itself is in
 test_self_modifying.py.
 """
+
 from __future__ import annotations
 
 import itertools
@@ -19,7 +20,7 @@ DEMO = Path(__file__).resolve().parents[2] / "roms" / "demo.elf"
 
 # ---- whole machines -----------------------------------------------------------------------------
 
-START = 170_000         # page tables are built, the timer is about to begin
+START = 170_000  # page tables are built, the timer is about to begin
 SCRIPT = {200_000: "ps\n", 240_000: "fault\n", 500_000: "help\n"}
 
 
@@ -295,7 +296,9 @@ def test_with_interrupts_at_every_place(name: str, cuts: str) -> None:
 @pytest.mark.parametrize("name", GUESTS)
 def test_divisors_move_the_interrupt_over_every_instruction(name: str) -> None:
     for divisor in (2, 3, 5, 8, 11, 23):
-        check_equal(lambda d=divisor: engine_for(name, divisor=d), lambda d=divisor: engine_for(name, divisor=d), 3000, CUTS["ones"])
+        check_equal(
+            lambda d=divisor: engine_for(name, divisor=d), lambda d=divisor: engine_for(name, divisor=d), 3000, CUTS["ones"]
+        )
 
 
 @pytest.mark.parametrize("name", GUESTS)

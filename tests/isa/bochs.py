@@ -26,7 +26,7 @@ STUB = Path(__file__).with_name("native") / "rom.S"
 CONFIG = """
 display_library: sdl2
 megs: 32
-cpu: model={model}, count=1, ips=50000000, reset_on_triple_fault=0
+cpu: model={model}, count=1, ignore_bad_msrs=0, ips=50000000, reset_on_triple_fault=0
 romimage: file={rom}, address={base:#x}
 vgaromimage: file={vgabios}
 port_e9_hack: enabled=1

@@ -10,6 +10,7 @@
 entry:  cli
         lgdtl %cs:REAL + (gdtr - entry)
         movl %cr0, %eax
+        andl $~0x60000000, %eax         /* caches on, as a boot loader leaves them */
         orl $1, %eax
         movl %eax, %cr0
         ljmpl $8, $LINEAR + (flat - entry)

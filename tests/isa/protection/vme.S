@@ -64,6 +64,7 @@ main:   movl %cr4, %eax
         V86 "int 22h redirected, iopl 3", I3 | 0x200, "int $0x22"
         V86 "int 21h, iopl 0", 0, "int $0x21"
         V86 "int 21h, iopl 3: through the idt", I3, "int $0x21"
+        movl $0, hook
         PVI "pvi cli", VIF, "cli"
         PVI "pvi sti", 0, "sti"
         PVI "pvi sti with vip", VIP, "sti"

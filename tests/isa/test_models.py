@@ -1,0 +1,155 @@
+"""CPU models: what CPUID says of each, and that instructions outside a model are #UD there and its CR4 and MSR bits #GP.
+
+Signatures and features are those QEMU gives the names 486, pentium, pentium2, pentium3 and qemu32, and VME, which TCG lacks; `max` is
+everything of ours.  SDM 2A "CPUID", AP-485.
+"""
+import shutil
+import struct
+import subprocess
+
+import numpy as np
+import pytest
+from emu_core_pyx.cpu.cpuid import FEATURES, models
+from emu_core_pyx.isacheck import CaseRunner
+from oracle import Oracle, result_dtype, set_code
+
+UD = 6
+VME = 2
+# name: leaf 0 EAX, leaf 1 EAX, leaf 1 EDX
+IDENTITY = {
+    "486": (1, 0x480, 0x0000000B),          # FPU VME PSE
+    "pentium": (1, 0x543, 0x008003BF),      # + DE TSC MSR MCE CX8 APIC MMX
+    "pentium2": (2, 0x652, 0x0183FBFF),     # + PAE SEP MTRR PGE MCA CMOV PAT PSE36 FXSR
+    "pentium3": (3, 0x673, 0x0383FBFF),     # + SSE
+    "qemu32": (4, 0x663, 0x0781ABFD),       # no VME, MTRR, MCA, PSE36; SSE2 and the APIC
+}
+# instruction, the feature it needs
+NEEDS = [
+    ("0f c7 0e", "cx8", "cmpxchg8b [esi]"), ("0f 31", "tsc", "rdtsc"), ("0f 32", "msr", "rdmsr"), ("0f 30", "msr", "wrmsr"),
+    ("0f 34", "sep", "sysenter"), ("0f 35", "sep", "sysexit"), ("0f 40 c1", "cmov", "cmovo"), ("0f 4f 06", "cmov", "cmovg mem"),
+    ("da c1", "cmov", "fcmovb"), ("db f1", "cmov", "fcomi"), ("df e9", "cmov", "fucomip"), ("0f 6f c1", "mmx", "movq mm"),
+    ("0f fc 06", "mmx", "paddb"), ("0f 77", "mmx", "emms"), ("0f ae 06", "fxsr", "fxsave"), ("0f ae 0e", "fxsr", "fxrstor"),
+    ("0f 58 c1", "sse", "addps"), ("0f 6f 06", "mmx", "movq mm, mem"), ("0f ae 16", "sse", "ldmxcsr"), ("0f ae f8", "sse", "sfence"),
+    ("0f e7 06", "sse", "movntq"), ("0f c6 c1 00", "sse", "shufps"), ("0f da c1", "sse", "pminub mm"), ("0f d7 c1", "sse", "pmovmskb mm"),
+    ("66 0f 58 c1", "sse2", "addpd"), ("66 0f 6f c1", "sse2", "movdqa"), ("0f d4 c1", "sse2", "paddq mm"), ("0f c3 06", "sse2", "movnti"),
+    ("0f ae e8", "sse2", "lfence"), ("0f ae f0", "sse2", "mfence"), ("0f f4 c1", "sse2", "pmuludq mm"), ("0f 5b c1", "sse2", "cvtdq2ps"),
+    ("0f ae 3e", "clflush", "clflush"),
+]
+EVERYWHERE = [("0f c8", "bswap"), ("0f c1 06", "xadd"), ("0f b1 06", "cmpxchg"), ("0f a2", "cpuid"), ("d9 e8", "fld1"), ("f3 90", "pause")]
+
+
+def run(model, code):
+    case = Oracle.cases(1, window=512)
+    set_code(case, bytes.fromhex(code))
+    case["gpr"][:, 6] = 0x20000000
+    out = np.zeros(1, result_dtype(512))
+    CaseRunner(model).run(case, out, 0)
+    return out[0]
+
+
+def cpuid(model, leaf, sub=0):
+    case = Oracle.cases(1)
+    set_code(case, b"\x0f\xa2")
+    case["gpr"][:, 0], case["gpr"][:, 1] = leaf, sub
+    out = np.zeros(1, result_dtype())
+    CaseRunner(model).run(case, out)
+    a, c, d, b = (int(v) for v in out["gpr"][0][:4])
+    return a, b, c, d
+
+
+@pytest.mark.parametrize("model", IDENTITY)
+def test_identity(model):
+    level, signature, edx = IDENTITY[model]
+    a, b, c, d = cpuid(model, 0)
+    assert a == level and struct.pack("<3I", b, d, c) == b"GenuineIntel"
+    a, b, c, d = cpuid(model, 1)
+    assert a == signature and d == edx, f"{d:08x}"
+    assert d == models()[model].feat & 0xFFFFFFFF
+
+
+def test_max_is_everything():
+    low = {n for n, bit in FEATURES.items() if bit < 1 << 32}
+    a, b, c, d = cpuid("max", 1)
+    assert low <= set(models()["max"].features)
+    for n in low:
+        assert d & FEATURES[n], n
+    assert cpuid("max", 0x80000001)[3] & 1 << 20       # NX
+    assert cpuid("max", 0x80000008)[0] & 0xFF >= 36
+
+
+def test_leaves_beyond_the_last_answer_the_highest():
+    assert cpuid("pentium3", 0x1234) == cpuid("pentium3", 3)
+    assert cpuid("pentium", 0x80000000) == cpuid("pentium", 1)      # no extended leaves
+
+
+def test_cache_leaves():
+    assert cpuid("pentium2", 2)[0] & 0xFF == 1
+    kinds = [cpuid("max", 4, k)[0] & 0x1F for k in range(4)]
+    assert kinds == [1, 2, 3, 0]
+    ways_and_sets = [(cpuid("max", 4, k)[1], cpuid("max", 4, k)[2]) for k in range(3)]
+    sizes = [((b >> 22) + 1) * ((b >> 12 & 0x3FF) + 1) * ((b & 0xFFF) + 1) * (c + 1) for b, c in ways_and_sets]
+    assert sizes == [32 << 10, 32 << 10, 2 << 20]
+
+
+@pytest.mark.parametrize("model", [*IDENTITY, "max"])
+def test_instructions_outside_the_model_are_undefined(model):
+    features = models()[model].features
+    wrong = []
+    for code, feature, text in NEEDS:
+        if (run(model, code)["vec"] == UD) != (feature not in features):
+            wrong.append(text)
+    assert not wrong
+    assert [t for code, t in EVERYWHERE if run(model, code)["vec"] == UD] == []
+
+
+CR4_BITS = {"vme": 0x3, "tsc": 0x4, "de": 0x8, "pse": 0x10, "pae": 0x20, "mce": 0x40, "pge": 0x80, "fxsr": 0x200, "sse": 0x400}
+
+
+@pytest.mark.parametrize("model", [*IDENTITY, "max"])
+def test_cr4_bits_follow_the_model(model):
+    """MOV CR4 of each bit alone, in ring 0 with a handler that HLTs: #GP exactly where the feature is not there."""
+    from emu_core_pyx.engine import Engine
+    features = models()[model].features
+    for feature, bits in CR4_BITS.items():
+        e = Engine(1 << 20, model)
+        e.mem.write(0x1000, bytes.fromhex("0f22e0 fa f4"))     # mov cr4, eax; cli; hlt
+        e.enter_protected(0x1000, 0x8000, idt_base=0, eax=bits)
+        e.set_regs(idt_limit=0, cr4=0)
+        reason = e.run(10).reason
+        assert (reason == "hang") == (feature in features), f"{feature}: {reason} {e.fault_chain()}"
+        if feature in features:
+            assert e.regs()["cr4"] == bits
+
+
+@pytest.mark.parametrize("model", ["486", "pentium", "pentium2", "pentium3", "qemu32"])
+def test_same_signature_as_qemu(model, tmp_path):
+    """Leaf 1 of QEMU's TCG for the same name."""
+    if shutil.which("qemu-system-i386") is None or shutil.which("gcc") is None:
+        pytest.skip("needs qemu-system-i386 and gcc -m32")
+    source = tmp_path / "id.S"
+    source.write_text("""
+        .section .multiboot, "a"
+        .align 4
+        .long 0x1BADB002, 0, -0x1BADB002
+        .text
+        .globl _start
+_start: movl $1, %eax
+        cpuid
+        movl $8, %ecx
+1:      outb %al, $0xE9
+        shrdl $8, %edx, %eax
+        shrl $8, %edx
+        loop 1b
+        xorl %eax, %eax
+        outl %eax, $0xF4
+2:      jmp 2b
+""")
+    elf, out = tmp_path / "id.elf", tmp_path / "out"
+    subprocess.run(["gcc", "-m32", "-nostdlib", "-static", "-no-pie", "-Wl,--build-id=none,-Ttext=0x101000,-N,--section-start=.multiboot="
+                    "0x100000", "-o", str(elf), str(source)], check=True, capture_output=True)
+    subprocess.run(["qemu-system-i386", "-accel", "tcg", "-cpu", model, "-nodefaults", "-display", "none", "-kernel", str(elf),
+                    "-debugcon", f"file:{out}", "-device", "isa-debug-exit,iobase=0xf4,iosize=4"], timeout=60, capture_output=True)
+    eax, edx = struct.unpack("<II", out.read_bytes())
+    ours = cpuid(model, 1)
+    assert ours[0] == eax
+    assert ours[3] & ~VME == edx & ~VME, f"ours {ours[3]:08x}, QEMU {edx:08x}"
