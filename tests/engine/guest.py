@@ -71,7 +71,8 @@ def protected(source: str, mmu: str = "tlb", org: int = ORG, shift: int = 0, cpu
     """A bare engine about to run `source` in flat 32-bit ring 0, paging off.
 
     GDT: 8 code, 0x10 data, 0x18 16-bit code, 0x20 16-bit data, 0x28 ring-3 code, 0x30 ring-3 data, 0x38 TSS.
-    Every vector leads to a stub that halts with interrupts off, so an exception ends as a hang with all of its evidence in the state.
+    Every vector leads to a stub that halts with interrupts off, so an exception ends as a hang with its evidence
+    in the state.
     """
     code = assemble(source, org)
     e = Rig(RAM, cpu, mmu)

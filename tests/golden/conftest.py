@@ -1,3 +1,4 @@
+"""The helpers of this folder import each other by name."""
 import sys
 from pathlib import Path
 

@@ -2,6 +2,7 @@
 
 The release build has no symbols, so the addresses come from the registry and from /proc/self/maps.
 """
+
 from __future__ import annotations
 
 import platform
@@ -23,12 +24,12 @@ class Code:
     module: str
     tails: set[int] = field(default_factory=set)
     bare_tails: set[int] = field(default_factory=set)
-    misses: set[int] = field(default_factory=set)       # of them, those that go to the slow twin
+    misses: set[int] = field(default_factory=set)  # of them, those that go to the slow twin
     returns: int = 0
     calls: int = 0
-    stack: int = 0              # instructions that move RSP
-    direct: set[int] = field(default_factory=set)       # tail calls of functions of the same module
-    size: int = 0               # instructions
+    stack: int = 0  # instructions that move RSP
+    direct: set[int] = field(default_factory=set)  # tail calls of functions of the same module
+    size: int = 0  # instructions
 
     @property
     def verdict(self) -> str:
@@ -55,7 +56,9 @@ def modules() -> list[tuple[int, int, int, Path]]:
 @cache
 def listing(path: Path) -> dict[int, tuple[str, str, int]]:
     """Address -> (mnemonic, operands, address of the next) of a module's text."""
-    text = subprocess.run(["objdump", "-d", "--no-show-raw-insn", "-j", ".text", str(path)], capture_output=True, text=True, check=True).stdout
+    text = subprocess.run(
+        ["objdump", "-d", "--no-show-raw-insn", "-j", ".text", str(path)], capture_output=True, text=True, check=True
+    ).stdout
     rows = []
     for line in text.splitlines():
         m = LINE.match(line)
@@ -129,12 +132,12 @@ def _inspect(path: Path, entry: int) -> Code:
         if word == "jmp" or word == "jmpq":
             if rest.startswith("*"):
                 code.tails.add(at)
-                if re.match(r"\*0x8\(%\w+[,)]", rest):       # HandlerRow.slow
+                if re.match(r"\*0x8\(%\w+[,)]", rest):  # HandlerRow.slow
                     code.misses.add(at)
                 if bare:
                     code.bare_tails.add(at)
             elif (target := int(rest.split()[0], 16)) in starts(path):
-                code.direct.add(target)         # a cold helper, or another handler with the same body
+                code.direct.add(target)  # a cold helper, or another handler with the same body
             else:
                 todo.append((target, bare))
             continue

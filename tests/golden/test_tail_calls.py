@@ -3,6 +3,7 @@
 A handler that returns, calls or saves registers on its way costs every execution of its instruction.  Exceptions are
 in tail_calls.txt with their reasons; `pytest tests/golden --bless` writes the list anew and keeps the reasons.
 """
+
 from __future__ import annotations
 
 import re
@@ -10,12 +11,26 @@ from pathlib import Path
 
 import hostcode
 import pytest
-
 from emu_core_pyx.engine import Engine
 
 GOLDEN = Path(__file__).with_name("tail_calls.txt")
-HOT = ("alu", "bits", "branch", "fused", "mmx", "move", "muldiv", "shift", "sse_convert", "sse_float", "sse_int", "sse_move", "stack",
-       "x87_arith", "x87_data")
+HOT = (
+    "alu",
+    "bits",
+    "branch",
+    "fused",
+    "mmx",
+    "move",
+    "muldiv",
+    "shift",
+    "sse_convert",
+    "sse_float",
+    "sse_int",
+    "sse_move",
+    "stack",
+    "x87_arith",
+    "x87_data",
+)
 NO_REASON = "REASON MISSING"
 HEADER = """\
 # Fast handlers that use the stack before they jump on, by family: handler: what is there; why it may stay.
@@ -71,8 +86,21 @@ def test_tail_calls(fast: dict[str, hostcode.Code], bless: bool) -> None:
 
 def test_commonest_handlers_are_short(fast: dict[str, hostcode.Code]) -> None:
     """Host instructions of what guests execute most; a returning slow path or a lost inline shows here at once."""
-    most = {"mov_rr32": 9, "mov_rm32": 48, "mov_mr32": 48, "add_rr32": 24, "cmp_ri32": 22, "lea_rm32": 22, "push_r32": 48, "pop_r32": 48,
-            "jz_j32": 60, "jmp_j32": 40, "call_j32": 80, "ret32": 80, "cmp_ri32+jz_j32": 70}
+    most = {
+        "mov_rr32": 9,
+        "mov_rm32": 48,
+        "mov_mr32": 48,
+        "add_rr32": 24,
+        "cmp_ri32": 22,
+        "lea_rm32": 22,
+        "push_r32": 48,
+        "pop_r32": 48,
+        "jz_j32": 60,
+        "jmp_j32": 40,
+        "call_j32": 80,
+        "ret32": 80,
+        "cmp_ri32+jz_j32": 70,
+    }
     long = {name: fast[name].size for name, limit in most.items() if fast[name].size > limit}
     assert not long, f"longer than {most}: {long}"
 

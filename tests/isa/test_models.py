@@ -1,8 +1,9 @@
 """CPU models: what CPUID says of each, and that instructions outside a model are #UD there and its CR4 and MSR bits #GP.
 
-Signatures and features are those QEMU gives the names 486, pentium, pentium2, pentium3 and qemu32, and VME, which TCG lacks; `max` is
-everything of ours.  SDM 2A "CPUID", AP-485.
+Signatures and features are those QEMU gives the names 486, pentium, pentium2, pentium3 and qemu32, and VME, which TCG lacks;
+`max` is everything of ours.  SDM 2A "CPUID", AP-485.
 """
+
 import shutil
 import struct
 import subprocess
@@ -17,25 +18,56 @@ UD = 6
 VME = 2
 # name: leaf 0 EAX, leaf 1 EAX, leaf 1 EDX
 IDENTITY = {
-    "486": (1, 0x480, 0x0000000B),          # FPU VME PSE
-    "pentium": (1, 0x543, 0x008003BF),      # + DE TSC MSR MCE CX8 APIC MMX
-    "pentium2": (2, 0x652, 0x0183FBFF),     # + PAE SEP MTRR PGE MCA CMOV PAT PSE36 FXSR
-    "pentium3": (3, 0x673, 0x0383FBFF),     # + SSE
-    "qemu32": (4, 0x663, 0x0781ABFD),       # no VME, MTRR, MCA, PSE36; SSE2 and the APIC
+    "486": (1, 0x480, 0x0000000B),  # FPU VME PSE
+    "pentium": (1, 0x543, 0x008003BF),  # + DE TSC MSR MCE CX8 APIC MMX
+    "pentium2": (2, 0x652, 0x0183FBFF),  # + PAE SEP MTRR PGE MCA CMOV PAT PSE36 FXSR
+    "pentium3": (3, 0x673, 0x0383FBFF),  # + SSE
+    "qemu32": (4, 0x663, 0x0781ABFD),  # no VME, MTRR, MCA, PSE36; SSE2 and the APIC
 }
 # instruction, the feature it needs
 NEEDS = [
-    ("0f c7 0e", "cx8", "cmpxchg8b [esi]"), ("0f 31", "tsc", "rdtsc"), ("0f 32", "msr", "rdmsr"), ("0f 30", "msr", "wrmsr"),
-    ("0f 34", "sep", "sysenter"), ("0f 35", "sep", "sysexit"), ("0f 40 c1", "cmov", "cmovo"), ("0f 4f 06", "cmov", "cmovg mem"),
-    ("da c1", "cmov", "fcmovb"), ("db f1", "cmov", "fcomi"), ("df e9", "cmov", "fucomip"), ("0f 6f c1", "mmx", "movq mm"),
-    ("0f fc 06", "mmx", "paddb"), ("0f 77", "mmx", "emms"), ("0f ae 06", "fxsr", "fxsave"), ("0f ae 0e", "fxsr", "fxrstor"),
-    ("0f 58 c1", "sse", "addps"), ("0f 6f 06", "mmx", "movq mm, mem"), ("0f ae 16", "sse", "ldmxcsr"), ("0f ae f8", "sse", "sfence"),
-    ("0f e7 06", "sse", "movntq"), ("0f c6 c1 00", "sse", "shufps"), ("0f da c1", "sse", "pminub mm"), ("0f d7 c1", "sse", "pmovmskb mm"),
-    ("66 0f 58 c1", "sse2", "addpd"), ("66 0f 6f c1", "sse2", "movdqa"), ("0f d4 c1", "sse2", "paddq mm"), ("0f c3 06", "sse2", "movnti"),
-    ("0f ae e8", "sse2", "lfence"), ("0f ae f0", "sse2", "mfence"), ("0f f4 c1", "sse2", "pmuludq mm"), ("0f 5b c1", "sse2", "cvtdq2ps"),
+    ("0f c7 0e", "cx8", "cmpxchg8b [esi]"),
+    ("0f 31", "tsc", "rdtsc"),
+    ("0f 32", "msr", "rdmsr"),
+    ("0f 30", "msr", "wrmsr"),
+    ("0f 34", "sep", "sysenter"),
+    ("0f 35", "sep", "sysexit"),
+    ("0f 40 c1", "cmov", "cmovo"),
+    ("0f 4f 06", "cmov", "cmovg mem"),
+    ("da c1", "cmov", "fcmovb"),
+    ("db f1", "cmov", "fcomi"),
+    ("df e9", "cmov", "fucomip"),
+    ("0f 6f c1", "mmx", "movq mm"),
+    ("0f fc 06", "mmx", "paddb"),
+    ("0f 77", "mmx", "emms"),
+    ("0f ae 06", "fxsr", "fxsave"),
+    ("0f ae 0e", "fxsr", "fxrstor"),
+    ("0f 58 c1", "sse", "addps"),
+    ("0f 6f 06", "mmx", "movq mm, mem"),
+    ("0f ae 16", "sse", "ldmxcsr"),
+    ("0f ae f8", "sse", "sfence"),
+    ("0f e7 06", "sse", "movntq"),
+    ("0f c6 c1 00", "sse", "shufps"),
+    ("0f da c1", "sse", "pminub mm"),
+    ("0f d7 c1", "sse", "pmovmskb mm"),
+    ("66 0f 58 c1", "sse2", "addpd"),
+    ("66 0f 6f c1", "sse2", "movdqa"),
+    ("0f d4 c1", "sse2", "paddq mm"),
+    ("0f c3 06", "sse2", "movnti"),
+    ("0f ae e8", "sse2", "lfence"),
+    ("0f ae f0", "sse2", "mfence"),
+    ("0f f4 c1", "sse2", "pmuludq mm"),
+    ("0f 5b c1", "sse2", "cvtdq2ps"),
     ("0f ae 3e", "clflush", "clflush"),
 ]
-EVERYWHERE = [("0f c8", "bswap"), ("0f c1 06", "xadd"), ("0f b1 06", "cmpxchg"), ("0f a2", "cpuid"), ("d9 e8", "fld1"), ("f3 90", "pause")]
+EVERYWHERE = [
+    ("0f c8", "bswap"),
+    ("0f c1 06", "xadd"),
+    ("0f b1 06", "cmpxchg"),
+    ("0f a2", "cpuid"),
+    ("d9 e8", "fld1"),
+    ("f3 90", "pause"),
+]
 
 
 def run(model, code):
@@ -73,13 +105,13 @@ def test_max_is_everything():
     assert low <= set(models()["max"].features)
     for n in low:
         assert d & FEATURES[n], n
-    assert cpuid("max", 0x80000001)[3] & 1 << 20       # NX
+    assert cpuid("max", 0x80000001)[3] & 1 << 20  # NX
     assert cpuid("max", 0x80000008)[0] & 0xFF >= 36
 
 
 def test_leaves_beyond_the_last_answer_the_highest():
     assert cpuid("pentium3", 0x1234) == cpuid("pentium3", 3)
-    assert cpuid("pentium", 0x80000000) == cpuid("pentium", 1)      # no extended leaves
+    assert cpuid("pentium", 0x80000000) == cpuid("pentium", 1)  # no extended leaves
 
 
 def test_cache_leaves():
@@ -102,17 +134,28 @@ def test_instructions_outside_the_model_are_undefined(model):
     assert [t for code, t in EVERYWHERE if run(model, code)["vec"] == UD] == []
 
 
-CR4_BITS = {"vme": 0x3, "tsc": 0x4, "de": 0x8, "pse": 0x10, "pae": 0x20, "mce": 0x40, "pge": 0x80, "fxsr": 0x200, "sse": 0x400}
+CR4_BITS = {
+    "vme": 0x3,
+    "tsc": 0x4,
+    "de": 0x8,
+    "pse": 0x10,
+    "pae": 0x20,
+    "mce": 0x40,
+    "pge": 0x80,
+    "fxsr": 0x200,
+    "sse": 0x400,
+}
 
 
 @pytest.mark.parametrize("model", [*IDENTITY, "max"])
 def test_cr4_bits_follow_the_model(model):
     """MOV CR4 of each bit alone, in ring 0 with a handler that HLTs: #GP exactly where the feature is not there."""
     from emu_core_pyx.engine import Engine
+
     features = models()[model].features
     for feature, bits in CR4_BITS.items():
         e = Engine(1 << 20, model)
-        e.mem.write(0x1000, bytes.fromhex("0f22e0 fa f4"))     # mov cr4, eax; cli; hlt
+        e.mem.write(0x1000, bytes.fromhex("0f22e0 fa f4"))  # mov cr4, eax; cli; hlt
         e.enter_protected(0x1000, 0x8000, idt_base=0, eax=bits)
         e.set_regs(idt_limit=0, cr4=0)
         reason = e.run(10).reason
@@ -145,10 +188,41 @@ _start: movl $1, %eax
 2:      jmp 2b
 """)
     elf, out = tmp_path / "id.elf", tmp_path / "out"
-    subprocess.run(["gcc", "-m32", "-nostdlib", "-static", "-no-pie", "-Wl,--build-id=none,-Ttext=0x101000,-N,--section-start=.multiboot="
-                    "0x100000", "-o", str(elf), str(source)], check=True, capture_output=True)
-    subprocess.run(["qemu-system-i386", "-accel", "tcg", "-cpu", model, "-nodefaults", "-display", "none", "-kernel", str(elf),
-                    "-debugcon", f"file:{out}", "-device", "isa-debug-exit,iobase=0xf4,iosize=4"], timeout=60, capture_output=True)
+    subprocess.run(
+        [
+            "gcc",
+            "-m32",
+            "-nostdlib",
+            "-static",
+            "-no-pie",
+            "-Wl,--build-id=none,-Ttext=0x101000,-N,--section-start=.multiboot=0x100000",
+            "-o",
+            str(elf),
+            str(source),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    subprocess.run(
+        [
+            "qemu-system-i386",
+            "-accel",
+            "tcg",
+            "-cpu",
+            model,
+            "-nodefaults",
+            "-display",
+            "none",
+            "-kernel",
+            str(elf),
+            "-debugcon",
+            f"file:{out}",
+            "-device",
+            "isa-debug-exit,iobase=0xf4,iosize=4",
+        ],
+        timeout=60,
+        capture_output=True,
+    )
     eax, edx = struct.unpack("<II", out.read_bytes())
     ours = cpuid(model, 1)
     assert ours[0] == eax

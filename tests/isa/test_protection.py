@@ -1,9 +1,11 @@
 """The protection and task-switch suite: small Multiboot kernels that print what happens (tests/isa/protection/*.S).
 
 Three processors run each program: ours (with both MMU modes), QEMU TCG, and Bochs.  The golden text is what ours prints, reviewed
-(`--bless` writes it); an oracle has to print the same lines, except those of EXPLAINED, which name a reason and must still differ.
+(`--bless` writes it); an oracle has to print the same lines, except those of EXPLAINED, which name a reason and must
+still differ.
 QEMU is not asked for NOT_FOR_QEMU: it has no segment limits, no alignment check, no VME, no EXT bit.
 """
+
 import shutil
 import subprocess
 from pathlib import Path
@@ -35,7 +37,7 @@ EXPLAINED = {
     },
     ("bochs", "sdm"): {
         "rf of general detect": "Bochs pushes RF = 0 for every #DB and clears B0-B3; the SDM has RF = 1 for a fault that is no "
-                                "instruction breakpoint (17.3.1.1), and lets B0-B3 stay",
+        "instruction breakpoint (17.3.1.1), and lets B0-B3 stay",
     },
     ("bochs", "stack"): {
         "16-bit: far call": "Bochs checks both pushes as one block; the host (16-bit SS in its LDT) wraps like ours",
@@ -44,12 +46,19 @@ EXPLAINED = {
         "new cs rpl 3 of dpl 0": "Bochs checks SS before CS; SDM 3A table 7-1 and QEMU check CS first",
     },
     ("bochs", "traps"): {
-        "trap of the instruction before": "Bochs (and QEMU) report the next instruction's breakpoint in the trap's DR6; the SDM gives the "
-                                          "trap priority, and the breakpoint comes by itself if the handler does not set RF",
+        "trap of the instruction before": "Bochs (and QEMU) report the next instruction's breakpoint in the trap's DR6; the SDM "
+        "gives the "
+        "trap priority, and the breakpoint comes by itself if the handler does not set RF",
     },
 }
-EXIT_OK = 1         # isa-debug-exit of 0
-LINK = ["-m32", "-nostdlib", "-static", "-no-pie", "-Wl,--build-id=none,-Ttext=0x101000,-N,--section-start=.multiboot=0x100000"]
+EXIT_OK = 1  # isa-debug-exit of 0
+LINK = [
+    "-m32",
+    "-nostdlib",
+    "-static",
+    "-no-pie",
+    "-Wl,--build-id=none,-Ttext=0x101000,-N,--section-start=.multiboot=0x100000",
+]
 
 
 @pytest.fixture(scope="session")
@@ -62,7 +71,9 @@ def kernel(tmp_path_factory):
     def build(name):
         elf = where / f"{name}.elf"
         if not elf.exists():
-            subprocess.run(["gcc", *LINK, f"-I{HERE}", "-o", str(elf), str(HERE / f"{name}.S")], check=True, capture_output=True)
+            subprocess.run(
+                ["gcc", *LINK, f"-I{HERE}", "-o", str(elf), str(HERE / f"{name}.S")], check=True, capture_output=True
+            )
         return elf
 
     return build
@@ -70,8 +81,24 @@ def kernel(tmp_path_factory):
 
 def run(command, elf, out):
     """Run a machine; what it wrote to port 0xE9."""
-    done = subprocess.run([*command, "-m", "32", "-display", "none", "-kernel", str(elf), "-debugcon", f"file:{out}",
-                           "-device", "isa-debug-exit,iobase=0xf4,iosize=4"], capture_output=True, timeout=60, env=ENV)
+    done = subprocess.run(
+        [
+            *command,
+            "-m",
+            "32",
+            "-display",
+            "none",
+            "-kernel",
+            str(elf),
+            "-debugcon",
+            f"file:{out}",
+            "-device",
+            "isa-debug-exit,iobase=0xf4,iosize=4",
+        ],
+        capture_output=True,
+        timeout=60,
+        env=ENV,
+    )
     text = out.read_text(errors="replace") if out.exists() else ""
     assert done.returncode == EXIT_OK and text, done.stderr.decode(errors="replace") + text[-2000:]
     return text

@@ -1,4 +1,5 @@
-/* Page faults of the processor's own accesses: stacks, IDT, GDT, LDT, TSS, I/O bitmap, task switches (SDM 3A 6.12, 6.15 #PF, 7.3).
+/* Page faults of the processor's own accesses: stacks, IDT, GDT, LDT, TSS, I/O bitmap, task switches (SDM 3A
+   6.12, 6.15 #PF, 7.3).
    All are supervisor accesses, also from ring 3: bit 2 of the error code is clear. */
 #include "kernel.inc"
 

@@ -1,4 +1,5 @@
-/* Real mode: the vector table and its limit, 16-bit wrap of IP, SP and addresses, limits of 64 KiB, instructions that do not exist
+/* Real mode: the vector table and its limit, 16-bit wrap of IP, SP and addresses, limits of 64 KiB,
+   instructions that do not exist
    there, "unreal" limits left by protected mode (SDM 3A ch. 20).  Each case is copied to 0800:0000 and runs with SS:SP = 0:7000,
    DS = ES = 3000, FS with the flat descriptor's limit; an interrupt ends it. */
 #include "kernel.inc"
