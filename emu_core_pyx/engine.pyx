@@ -19,7 +19,7 @@ from emu_core_pyx.cpu.flags cimport get_eflags, put_eflags
 from emu_core_pyx.cpu.segment cimport cpu_init, cpu_reset, mode_refresh, seg_refresh, set_cpl
 from emu_core_pyx.cpu.interrupt cimport deliver_exception, deliver_external, deliver_nmi
 from emu_core_pyx.cpu.control cimport code_breakpoint
-from emu_core_pyx.block.insn cimport Block
+from emu_core_pyx.block.insn cimport INSN_REP, INSN_REPNE, Block
 from emu_core_pyx.block.cache cimport (
     BlockCache, cache_flush, cache_free, cache_new, find_block, step_block,
 )
