@@ -7,12 +7,12 @@ together with MMIO, faults, far jumps and a timer.
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from process import ENV
 
 HERE = Path(__file__).parent
 STACK = 64 << 10
@@ -209,16 +209,14 @@ def sweep(*_: object) -> None:
 @pytest.mark.parametrize("what", ["tlb", "shadow", "sweep"])
 def test_100_million_instructions_on_a_small_stack(what: str) -> None:
     program = (
-        f"import sys, threading; sys.path.insert(0, {str(HERE)!r}); import test_stack_depth as t\n"
+        f"import sys, threading; sys.path[:0] = {[str(HERE), str(HERE.parent)]!r}; import test_stack_depth as t\n"
         f"threading.stack_size({STACK}); bad = []\n"
         "def go():\n"
         "    try: t.sweep() if sys.argv[1] == 'sweep' else t.work(sys.argv[1], 30_000_000)\n"
         "    except BaseException as e: bad.append(repr(e))\n"
         "x = threading.Thread(target=go); x.start(); x.join(); sys.exit(bad[0] if bad else 0)"
     )
-    path = os.pathsep.join([str(HERE.parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])])
-    done = subprocess.run(
-        [sys.executable, "-c", program, what], capture_output=True, text=True, env=os.environ | {"PYTHONPATH": path}
-    )
+    # -P and ENV: the package the tests imported, not a source tree without built modules
+    done = subprocess.run([sys.executable, "-P", "-c", program, what], capture_output=True, text=True, env=ENV)
     assert done.returncode == 0, (f"status {done.returncode}; the last thing it ran:", done.stdout[-200:], done.stderr[-2000:])
     assert "rounds" in done.stdout
