@@ -52,9 +52,17 @@ class BuildExt(build_ext):
             list(pool.map(self.build_extension, order))
 
 
-def hot(path):
+# Built once at start, or only for tests: not worth the compiler's time.
+COLD = ("decode/tables.pyx", "mmu/testing.pyx", "isacheck.pyx", "interp/x87_probe.pyx")
+
+
+def flags_for(path):
     """Handlers: every `cdef inline` really is, or two handlers would share one indirect jump at its end."""
-    if path.parts[1] == "interp" and not DEBUG:
+    if DEBUG:
+        return []
+    if path.as_posix().endswith(COLD):
+        return ["-O1"]
+    if path.parts[1] == "interp":
         return ["-DCYTHON_INLINE=inline __attribute__((always_inline))"]
     return []
 
@@ -73,7 +81,7 @@ class BuildPy(build_py):
 def extensions():
     """One module per .pyx, named by its path."""
     return [
-        Extension(".".join(p.with_suffix("").parts), [str(p)], extra_compile_args=CFLAGS + hot(p), extra_link_args=LDFLAGS)
+        Extension(".".join(p.with_suffix("").parts), [str(p)], extra_compile_args=CFLAGS + flags_for(p), extra_link_args=LDFLAGS)
         for p in sorted(Path("emu_core_pyx").rglob("*.pyx"))
         if not ONLY or any(fnmatch(str(p), g) for g in ONLY)
     ]

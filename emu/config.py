@@ -14,7 +14,7 @@ from typing import Any
 
 from .errors import ConfigError, suggest
 
-CPU_MODELS = ("486", "pentium", "pentium2", "pentium3", "qemu32", "max")
+CPU_MODELS = ("486", "pentium", "pentium2", "pentium3", "qemu32", "max", "qemu64", "x86-64-v2", "max64")
 MMU_MODES = ("tlb", "shadow")
 CLOCKS = ("virtual", "host")
 CHARDEVS = ("stdio", "mon:stdio", "file", "pty", "unix", "null", "buffer")

@@ -12,14 +12,14 @@ from libc.stdlib cimport calloc, free
 from emu_core_pyx.types cimport i64, u16, u32, u64
 from emu_core_pyx.cpu.state cimport CPU, State
 from emu_core_pyx.cpu.bits cimport (
-    CS, EV_BREAK, EV_FERR, EV_INIT, EV_INTR, EV_NMI, EV_RESET, EV_SMI, EV_STOP, EXC_DB, EXC_NONE, F_IF, F_RF, F_TF,
-    INHIBIT_SS, RIP, STOP_BUDGET, STOP_HANG, STOP_HOST, STOP_IDLE, STOP_NONE,
+    CS, EFER_LMA, EV_BREAK, EV_FERR, EV_INIT, EV_INTR, EV_NMI, EV_RESET, EV_SMI, EV_STOP, EXC_DB, EXC_NONE, F_IF, F_RF, F_TF,
+    INHIBIT_SS, RIP, SEG_L, STOP_BUDGET, STOP_HANG, STOP_HOST, STOP_IDLE, STOP_NONE,
 )
 from emu_core_pyx.cpu.flags cimport get_eflags, put_eflags
 from emu_core_pyx.cpu.segment cimport cpu_init, cpu_reset, mode_refresh, seg_refresh, set_cpl
 from emu_core_pyx.cpu.interrupt cimport deliver_exception, deliver_external, deliver_nmi
 from emu_core_pyx.cpu.control cimport code_breakpoint
-from emu_core_pyx.block.insn cimport INSN_REP, INSN_REPNE, Block
+from emu_core_pyx.block.insn cimport INSN_REP, INSN_REPNE, MODE_64, Block
 from emu_core_pyx.block.cache cimport (
     BlockCache, cache_flush, cache_free, cache_new, find_block, step_block,
 )
@@ -359,7 +359,7 @@ cdef class Engine:
         return out
 
     def set_regs(self, **values):
-        """Set general registers, eip, eflags, cr0/cr2/cr3/cr4/efer, gdt_*/idt_* by name."""
+        """Set general registers, eip, eflags, cr0/cr2/cr3/cr4/efer/xcr0, gdt_*/idt_*, rng (seed of RDRAND) by name."""
         cdef CPU *c = self.c
         cdef u64 v
         for name, value in values.items():
@@ -382,6 +382,10 @@ cdef class Engine:
                 c.s.cr4 = v
             elif name == "efer":
                 c.s.efer = v
+            elif name == "xcr0":
+                c.s.xcr0 = v & ~<u64>1
+            elif name == "rng":
+                c.s.rng = v
             elif name == "gdt_base":
                 c.s.gdt_base = v
             elif name == "gdt_limit":
@@ -488,6 +492,7 @@ cdef class Engine:
         v = Visitor(data)
         self._visit(v)
         v.finish()
+        self.c.mode = MODE_64 if self.c.s.efer & EFER_LMA and self.c.s.seg_attr[CS] & SEG_L else 0   # bases are as they should be
         cdef int k
         for k in range(8):
             seg_refresh(self.c, k)

@@ -2,8 +2,8 @@
 from emu_core_pyx.decode.decoder cimport Decoder
 from emu_core_pyx.decode.registry cimport Registry
 from emu_core_pyx.interp cimport (
-    alu, bcd, bits, branch, far, fused, io, misc, mmx, move, muldiv, shift, sse_convert, sse_float, sse_int, sse_move,
-    stack, string, system, x87_arith, x87_control, x87_data,
+    aes, alu, bcd, bits, bmi, branch, far, fused, io, misc, mmx, move, muldiv, sha, shift, sse3, sse41_float, sse41_int, sse42,
+    sse_convert, sse_float, sse_int, sse_move, ssse3, stack, string, system, x87_arith, x87_control, x87_data, xsave,
 )
 
 cdef Decoder _decoder = None
@@ -35,6 +35,15 @@ cdef Decoder decoder():
         sse_float.register(r)
         sse_int.register(r)
         sse_convert.register(r)
+        sse3.register(r)
+        ssse3.register(r)
+        sse41_int.register(r)
+        sse41_float.register(r)
+        sse42.register(r)
+        aes.register(r)
+        sha.register(r)
+        bmi.register(r)
+        xsave.register(r)
         fused.register(r)       # last: it names the others' rows
         _decoder = Decoder(r)
     return _decoder

@@ -1,15 +1,15 @@
 """Batches of short instruction sequences on an Engine, in the environment of tests/isa/oracle.py.
 
-The processor is put into flat 32-bit user mode (CPL 3, IOPL 0, CR0.AM|NE|WP, CR4.OSFXSR|OSXMMEXCPT) with the
+The processor is put into flat 32-bit user mode (CPL 3, IOPL 0, CR0.AM|NE|WP, CR4.OSFXSR|OSXMMEXCPT|OSXSAVE, XCR0 = 3) with the
 oracle's pages mapped; each record's bytes run until they fall off their end, fault (the exception is
 reported, not delivered), or do not end.  The code's pages are full of HLT, so a jump elsewhere in them raises #GP(0) where
-it lands (the oracle: INT3, and EIP after it).  `path` chooses the engine's way: "step" (uncached, one at a time) or
-"block" (decoded blocks with fusion).
+it lands (the oracle: INT3, and EIP after it); a jump into the data pages is the #PF that NX makes of it.  `path`
+chooses the engine's way: "step" (uncached, one at a time) or "block" (decoded blocks with fusion).
 """
 from libc.string cimport memcpy, memset
 from emu_core_pyx.types cimport i32, u8, u16, u32, u64
 from emu_core_pyx.cpu.state cimport CPU
-from emu_core_pyx.cpu.bits cimport EXC_GP, EXC_NONE, RIP
+from emu_core_pyx.cpu.bits cimport EXC_GP, EXC_NONE, EXC_PF, RIP
 from emu_core_pyx.cpu.flags cimport get_eflags, put_eflags
 from emu_core_pyx.cpu.segment cimport mode_refresh, set_cpl
 from emu_core_pyx.cpu.fpu cimport fpu_enter, fpu_leave
@@ -31,6 +31,7 @@ cdef enum:
     PHYS_WINDOW = 0x30000
     PHYS_ROM = 0x32000
     ENDLESS = 254
+    NX_FETCH = 0x15         # the host's data pages are not executable
     HLT = 0xF4
     MAX_STEPS = 64
 
@@ -65,7 +66,7 @@ cdef class CaseRunner:
         e.set_segment("cs", 0x23, 0, 0xFFFFFFFF, 0xC0FB)
         e.set_segment("tr", 0x40, 0, 0x20, 0x8B)     # too short for an I/O map: ports are #GP
         mem.write(PHYS_CODE, bytes([0xCC]) * 0x2000)
-        e.set_regs(cr3=DIR, cr4=0x600, cr0=0x80050033)
+        e.set_regs(cr3=DIR, cr4=0x40600, cr0=0x80050033, xcr0=3)
 
     def run(self, cases, out, u32 window_at=0):
         """Execute structured arrays `cases` into `out` (oracle.case_dtype, oracle.result_dtype)."""
@@ -127,6 +128,11 @@ cdef class CaseRunner:
                     c.s.gpr[RIP] += 1
                     vec = 3
                     break
+            if c.s.gpr[RIP] - WINDOW < 0x2000 or c.s.gpr[RIP] - ROM < 0x1000:
+                c.exc_error = NX_FETCH
+                c.exc_cr2 = c.s.gpr[RIP]
+                vec = EXC_PF
+                break
             c.stop_at += 1 - <u64>c.left
             c.left = 1
             c.now_adj = 0

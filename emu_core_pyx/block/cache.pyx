@@ -278,6 +278,9 @@ cdef Insn *block_end(CPU *c, Insn *i) noexcept nogil:
 cdef bint fetch_translate(CPU *c, u64 lin, u64 *phys) noexcept nogil:
     if (c.mode & MODE_SIZE) != MODE_64:
         lin &= <u64>0xFFFFFFFF
+    elif (lin >> 47) + 1 > 1 and lin >> 47 != 0x1FFFF:
+        raise_exc(c, EXC_GP, 0)
+        return 0
     return translate(c, lin, ACC_EXEC | (ACC_USER if c.s.cpl == 3 else 0), phys)
 
 

@@ -9,7 +9,7 @@ from emu_core_pyx.types cimport i64, u8, u16, u32, u64
 cdef class Visitor:
     cdef readonly bint loading
     cdef bytearray out
-    cdef const u8[:] src
+    cdef bytes src          # not a memoryview: its support code would be compiled into every device
     cdef Py_ssize_t pos
     cdef str section
     cdef str error

@@ -15,7 +15,7 @@ cdef class Visitor:
         self.out = bytearray()
         self.pos = 0
         self.section = ""
-        self.src = data if data is not None else b""
+        self.src = b"" if data is None else bytes(data)
 
     cdef void begin(self, str section):
         """What follows belongs to `section` (a device's name); for messages and for the order."""
@@ -71,14 +71,14 @@ cdef class Visitor:
         n = src[pos]
         if pos + 5 + n > end:
             return self._fail(name, "is cut off")
-        got = bytes(src[pos + 1:pos + 1 + n])
-        size = int.from_bytes(bytes(src[pos + 1 + n:pos + 5 + n]), "little")
+        got = src[pos + 1:pos + 1 + n]
+        size = int.from_bytes(src[pos + 1 + n:pos + 5 + n], "little")
         if got != name:
             return self._fail(name, f"expected, found {got.decode('ascii', 'replace')!r}")
         if pos + 5 + n + size > end:
             return self._fail(name, "is cut off")
         self.pos = pos + 5 + n + size
-        return bytes(src[pos + 5 + n:self.pos])
+        return src[pos + 5 + n:self.pos]
 
     def _fail(self, bytes name, str why):
         if not self.error:

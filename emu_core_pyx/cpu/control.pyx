@@ -7,13 +7,14 @@ from emu_core_pyx.types cimport u32, u64
 from emu_core_pyx.cpu.state cimport CPU
 from emu_core_pyx.cpu.bits cimport (
     CR0_AM, CR0_CD, CR0_EM, CR0_ET, CR0_MP, CR0_NE, CR0_NW, CR0_PE, CR0_PG_SHIFT, CR0_TS, CR0_WP, CR4_DE, CR4_MCE,
-    CR4_OSFXSR, CR4_OSXMMEXCPT, CR4_PAE, CR4_PCE, CR4_PCIDE, CR4_PGE, CR4_PSE, CR4_PVI, CR4_SMAP, CR4_SMEP, CR4_TSD,
-    CR4_VME, CS, EFER_LMA, EFER_LME, EFER_NXE, EFER_SCE, EV_BREAK, EXC_GP, FEAT_DE, FEAT_FXSR, FEAT_LM, FEAT_MCE,
-    FEAT_MMX, FEAT_NX, FEAT_PAE, FEAT_PGE, FEAT_PSE, FEAT_SSE, FEAT_SYSCALL, FEAT_TSC, FEAT_VME, SEG_L,
+    CR4_FSGSBASE, CR4_OSFXSR, CR4_OSXMMEXCPT, CR4_OSXSAVE, CR4_PAE, CR4_PCE, CR4_PCIDE, CR4_PGE, CR4_PSE, CR4_PVI, CR4_SMAP,
+    CR4_SMEP, CR4_TSD, CR4_UMIP, CR4_VME, CS, EFER_LMA, EFER_LME, EFER_NXE, EFER_SCE, EV_BREAK, EXC_GP, FEAT_DE,
+    FEAT_FSGSBASE, FEAT_FXSR, FEAT_LM, FEAT_MCE, FEAT_MMX, FEAT_NX, FEAT_PAE, FEAT_PCID, FEAT_PGE, FEAT_PSE, FEAT_SMAP,
+    FEAT_SMEP, FEAT_SSE, FEAT_SYSCALL, FEAT_TSC, FEAT_UMIP, FEAT_VME, FEAT_XSAVE, SEG_L, TR,
 )
 from emu_core_pyx.cpu.segment cimport mode_refresh, set_cpl
 from emu_core_pyx.cpu.sysmem cimport code64, fail, long_mode
-from emu_core_pyx.mmu.core cimport load_pdptes, mmu_cr3_loaded, mmu_flush_all
+from emu_core_pyx.mmu.core cimport load_pdptes, mmu_cr3_kept, mmu_cr3_loaded, mmu_flush_all
 
 cdef enum:
     BREAK_EXEC = 0      # DR7.R/Wn
@@ -39,7 +40,7 @@ cdef bint write_cr0(CPU *c, u64 v) noexcept nogil:
     if changed & pg:
         if v & pg:
             if c.s.efer & EFER_LME:
-                if not c.s.cr4 & CR4_PAE or c.s.seg_attr[CS] & SEG_L:
+                if not c.s.cr4 & CR4_PAE or c.s.seg_attr[CS] & SEG_L or not c.s.seg_attr[TR] & 8:
                     return fail(c, EXC_GP, 0)
             elif c.s.cr4 & CR4_PAE and not load_pdptes(c, c.s.cr3):
                 return fail(c, EXC_GP, 0)
@@ -60,15 +61,20 @@ cdef bint write_cr0(CPU *c, u64 v) noexcept nogil:
 
 
 cdef bint write_cr3(CPU *c, u64 v) noexcept nogil:
+    cdef bint keep = 0
     if long_mode(c):
         if c.s.cr4 & CR4_PCIDE:
+            keep = v >> 63
             v &= ~(<u64>1 << 63)
-        if v >> 52:
+        if v >> 40:         # MAXPHYADDR
             return fail(c, EXC_GP, 0)
     elif paging(c.s.cr0) and c.s.cr4 & CR4_PAE and not load_pdptes(c, v & <u64>0xFFFFFFFF):
         return fail(c, EXC_GP, 0)
     c.s.cr3 = v
-    mmu_cr3_loaded(c)
+    if keep:
+        mmu_cr3_kept(c)
+    else:
+        mmu_cr3_loaded(c)
     return 1
 
 
@@ -94,6 +100,18 @@ cdef u64 cr4_defined(u64 feat) noexcept nogil:
         m |= CR4_OSFXSR
     if feat & FEAT_SSE:
         m |= CR4_OSXMMEXCPT
+    if feat & FEAT_UMIP:
+        m |= CR4_UMIP
+    if feat & FEAT_FSGSBASE:
+        m |= CR4_FSGSBASE
+    if feat & FEAT_PCID:
+        m |= CR4_PCIDE
+    if feat & FEAT_SMEP:
+        m |= CR4_SMEP
+    if feat & FEAT_SMAP:
+        m |= CR4_SMAP
+    if feat & FEAT_XSAVE:
+        m |= CR4_OSXSAVE
     return m
 
 

@@ -1,30 +1,72 @@
 """CPU models and the CPUID instruction (SDM 2A "CPUID", AP-485).
 
 A feature bit is set only when everything behind it is implemented.  Models carry the signatures QEMU gives the same
-names; `max` is every 32-bit feature of this emulator.
+names; `max` is every feature of this emulator's 32-bit processor, `max64` of its 64-bit one.
 """
 from libc.string cimport memset, strncpy
-from emu_core_pyx.types cimport u32
+from emu_core_pyx.types cimport u8, u32
 from emu_core_pyx.cpu.state cimport CPU
 from emu_core_pyx.cpu.bits cimport (
-    FEAT_APIC, FEAT_CLFSH, FEAT_CMOV, FEAT_CX8, FEAT_DE, FEAT_FPU, FEAT_FXSR, FEAT_MCA, FEAT_MCE, FEAT_MMX, FEAT_MSR,
-    FEAT_MTRR, FEAT_NX, FEAT_PAE, FEAT_PAT, FEAT_PGE, FEAT_PSE, FEAT_PSE36, FEAT_SEP, FEAT_SSE, FEAT_SSE2, FEAT_TSC,
-    FEAT_VME,
+    CR4_OSXSAVE, FEAT_ADX, FEAT_AES, FEAT_APIC, FEAT_ARCH_CAP, FEAT_BMI1, FEAT_BMI2, FEAT_CLFSH, FEAT_CMOV, FEAT_CX16,
+    FEAT_CX8, FEAT_DE, FEAT_FPU, FEAT_FSGSBASE, FEAT_FXSR, FEAT_INVPCID, FEAT_LAHF_LM, FEAT_LM, FEAT_LZCNT, FEAT_MCA,
+    FEAT_MCE, FEAT_MMX, FEAT_MOVBE, FEAT_MSR, FEAT_MTRR, FEAT_NX, FEAT_PAE, FEAT_PAT, FEAT_PCID, FEAT_PCLMULQDQ,
+    FEAT_PDPE1GB, FEAT_PGE, FEAT_POPCNT, FEAT_PSE, FEAT_PSE36, FEAT_RDRAND, FEAT_RDSEED, FEAT_RDTSCP, FEAT_SEP,
+    FEAT_SHA, FEAT_SMAP, FEAT_SMEP, FEAT_SSE, FEAT_SSE2, FEAT_SSE3, FEAT_SSE4_1, FEAT_SSE4_2, FEAT_SSSE3, FEAT_SYSCALL,
+    FEAT_TSC, FEAT_TSC_DEADLINE, FEAT_UMIP, FEAT_VME, FEAT_XSAVE,
 )
+from emu_core_pyx.cpu.sysmem cimport code64
 
 cdef enum:
-    N_MODELS = 6
+    N_MODELS = 9
     APIC_ENABLE = 0x800     # IA32_APIC_BASE.EN
-    LINEAR_BITS = 32
-    PHYSICAL_BITS = 36
+    OSXSAVE = 0x8000000         # leaf 1 ECX: CR4.OSXSAVE
+    FDP_EXCPTN_ONLY = 0x40      # leaf 7 EBX: what the x87 does on every model, see cpu/fpu.pxd
+    NO_FCS_FDS = 0x2000
+    XSAVE_BYTES = 576           # legacy region and header
+    AMD_COMMON = 0x0183F3FF     # leaf 1 EDX bits AMD repeats in leaf 8000_0001 EDX
+
+cdef enum:  # feature words beside leaf 1 EDX, which is the low half of `feat`
+    W_1_ECX = 0
+    W_7_EBX = 1
+    W_7_ECX = 2
+    W_7_EDX = 3
+    W_X1_ECX = 4
+    W_X1_EDX = 5
 
 cdef Model MODELS[N_MODELS]
+
+# number of a feature's bit in `feat`, and where CPUID shows it: word, bit
+_PLACES = (
+    (32, W_1_ECX, 0), (33, W_1_ECX, 1), (34, W_1_ECX, 3), (35, W_1_ECX, 9), (36, W_1_ECX, 13), (37, W_1_ECX, 17),
+    (38, W_1_ECX, 19), (39, W_1_ECX, 20), (40, W_1_ECX, 22), (41, W_1_ECX, 23), (30, W_1_ECX, 24), (42, W_1_ECX, 25),
+    (44, W_1_ECX, 26), (45, W_1_ECX, 30),
+    (46, W_7_EBX, 0), (54, W_7_EBX, 3), (62, W_7_EBX, 7), (55, W_7_EBX, 8), (50, W_7_EBX, 10), (49, W_7_EBX, 18),
+    (51, W_7_EBX, 19), (47, W_7_EBX, 20), (48, W_7_EBX, 29),
+    (60, W_7_ECX, 2), (56, W_7_ECX, 22), (63, W_7_EDX, 29),
+    (57, W_X1_ECX, 0), (53, W_X1_ECX, 5),
+    (43, W_X1_EDX, 11), (52, W_X1_EDX, 20), (58, W_X1_EDX, 26), (59, W_X1_EDX, 27), (61, W_X1_EDX, 29),
+)
+
+cdef struct Place:
+    u8 feat
+    u8 word
+    u8 bit
+
+cdef Place PLACES[64]
+cdef u32 n_places = 0
 
 FEATURES = {
     "fpu": FEAT_FPU, "vme": FEAT_VME, "de": FEAT_DE, "pse": FEAT_PSE, "tsc": FEAT_TSC, "msr": FEAT_MSR, "pae": FEAT_PAE,
     "mce": FEAT_MCE, "cx8": FEAT_CX8, "apic": FEAT_APIC, "sep": FEAT_SEP, "mtrr": FEAT_MTRR, "pge": FEAT_PGE,
     "mca": FEAT_MCA, "cmov": FEAT_CMOV, "pat": FEAT_PAT, "pse36": FEAT_PSE36, "clflush": FEAT_CLFSH, "mmx": FEAT_MMX,
     "fxsr": FEAT_FXSR, "sse": FEAT_SSE, "sse2": FEAT_SSE2, "nx": FEAT_NX,
+    "lm": FEAT_LM, "syscall": FEAT_SYSCALL, "rdtscp": FEAT_RDTSCP, "pdpe1gb": FEAT_PDPE1GB, "lahf_lm": FEAT_LAHF_LM,
+    "cx16": FEAT_CX16, "popcnt": FEAT_POPCNT, "abm": FEAT_LZCNT, "pcid": FEAT_PCID, "invpcid": FEAT_INVPCID,
+    "fsgsbase": FEAT_FSGSBASE, "smep": FEAT_SMEP, "smap": FEAT_SMAP, "umip": FEAT_UMIP,
+    "tsc-deadline": FEAT_TSC_DEADLINE, "arch-capabilities": FEAT_ARCH_CAP,
+    "sse3": FEAT_SSE3, "ssse3": FEAT_SSSE3, "sse4.1": FEAT_SSE4_1, "sse4.2": FEAT_SSE4_2, "movbe": FEAT_MOVBE,
+    "aes": FEAT_AES, "pclmulqdq": FEAT_PCLMULQDQ, "sha-ni": FEAT_SHA, "xsave": FEAT_XSAVE, "rdrand": FEAT_RDRAND,
+    "rdseed": FEAT_RDSEED, "bmi1": FEAT_BMI1, "bmi2": FEAT_BMI2, "adx": FEAT_ADX,
 }
 
 _486 = "fpu vme pse"
@@ -32,6 +74,12 @@ _PENTIUM = _486 + " de tsc msr mce cx8 apic mmx"
 _PENTIUM2 = _PENTIUM + " pae sep mtrr pge mca cmov pat pse36 fxsr"
 _PENTIUM3 = _PENTIUM2 + " sse"
 _QEMU32 = "fpu de pse tsc msr pae mce cx8 apic sep pge cmov pat mmx fxsr sse sse2"
+_SSE4 = " sse3 ssse3 sse4.1 sse4.2 popcnt"
+_LATER = _SSE4 + " abm movbe aes pclmulqdq sha-ni xsave rdrand rdseed bmi1 bmi2 adx"
+_MAX = _PENTIUM3 + " clflush sse2 nx" + _LATER
+_QEMU64 = _QEMU32 + " mtrr mca pse36 clflush lm syscall nx lahf_lm cx16 sse3"
+_V2 = _QEMU64 + " vme rdtscp" + _SSE4
+_MAX64 = _V2 + _LATER + " pdpe1gb pcid invpcid fsgsbase smep smap umip tsc-deadline arch-capabilities"
 
 # name: family, model, stepping, basic leaves, extended leaves, brand, leaf 2 (EAX EBX ECX EDX), leaf 4, features
 _TABLE = {
@@ -40,8 +88,12 @@ _TABLE = {
     "pentium2": (6, 5, 2, 2, 0, "", (0x03020101, 0, 0, 0x0C040843), False, _PENTIUM2),
     "pentium3": (6, 7, 3, 3, 0, "", (0x03020101, 0, 0, 0x0C040843), False, _PENTIUM3),
     "qemu32": (6, 6, 3, 4, 0x80000004, "QEMU Virtual CPU version 2.5+", (1, 0, 0x4D, 0x2C307D), True, _QEMU32),
-    "max": (6, 6, 3, 4, 0x80000008, "emu virtual x86 processor", (1, 0, 0x4D, 0x2C307D), True, " ".join(FEATURES)),
+    "max": (6, 6, 3, 13, 0x80000008, "emu virtual x86 processor", (1, 0, 0x4D, 0x2C307D), True, _MAX),
+    "qemu64": (15, 107, 1, 13, 0x80000008, "QEMU Virtual CPU version 2.5+", (1, 0, 0x4D, 0x2C307D), True, _QEMU64),
+    "x86-64-v2": (6, 6, 3, 13, 0x80000008, "emu virtual x86-64-v2 processor", (1, 0, 0x4D, 0x2C307D), True, _V2),
+    "max64": (6, 6, 3, 13, 0x80000008, "emu virtual x86-64 processor", (1, 0, 0x4D, 0x2C307D), True, _MAX64),
 }
+_AMD = {"qemu64"}
 
 
 class Model_:
@@ -90,18 +142,22 @@ cdef void fill_caches(Model *m) noexcept:
 
 def _fill():
     """_TABLE into MODELS, once at import."""
+    global n_places
     cdef Model *m
     cdef int k
+    for feat, word, bit in _PLACES:
+        PLACES[n_places] = Place(feat, word, bit)
+        n_places += 1
     for n, (name, row) in enumerate(_TABLE.items()):
         family, model, stepping, level, xlevel, brand, leaf2, leaf4, _features = row
         m = &MODELS[n]
         memset(m, 0, sizeof(Model))
         text = name.encode()
         strncpy(m.name, text, 15)
-        strncpy(m.vendor, b"GenuineIntel", 13)
+        strncpy(m.vendor, b"AuthenticAMD" if name in _AMD else b"GenuineIntel", 13)
         text = brand.encode()
         strncpy(m.brand, text, 48)
-        m.signature = family << 8 | model << 4 | stepping
+        m.signature = (model >> 4) << 16 | family << 8 | (model & 15) << 4 | stepping
         m.level = level
         m.xlevel = xlevel
         m.feat = models()[name].feat
@@ -134,12 +190,21 @@ cdef u32 le32(const char *s) noexcept nogil:
         | <u32><unsigned char>s[3] << 24
 
 
+cdef u32 word_of(CPU *c, u32 word) noexcept nogil:
+    """The feature bits CPUID shows in one register."""
+    cdef u32 k, v = 0
+    for k in range(n_places):
+        if PLACES[k].word == word and c.feat >> PLACES[k].feat & 1:
+            v |= <u32>1 << PLACES[k].bit
+    return v
+
+
 cdef void leaf_1(CPU *c, const Model *m, u32 *out) noexcept nogil:
-    cdef u32 edx = <u32>c.feat
+    cdef u32 edx = <u32>c.feat & 0x3FFFFFFF     # bits 30 and 31 stand for features of other words
     out[0] = m.signature
     if c.feat & FEAT_CLFSH:
         out[1] = 8 << 8     # 64-byte lines; initial APIC ID 0
-    out[2] = m.feat_c
+    out[2] = word_of(c, W_1_ECX) | (OSXSAVE if c.feat & FEAT_XSAVE and c.s.cr4 & CR4_OSXSAVE else 0)
     if not c.s.apic_base & APIC_ENABLE:
         edx &= ~<u32>FEAT_APIC
     out[3] = edx
@@ -150,14 +215,22 @@ cdef void extended(CPU *c, const Model *m, u32 leaf, u32 *out) noexcept nogil:
     if leaf == <u32>0x80000000:
         out[0] = m.xlevel
     elif leaf == <u32>0x80000001:
-        out[3] = <u32>(c.feat >> 32)
+        out[2] = word_of(c, W_X1_ECX)
+        out[3] = word_of(c, W_X1_EDX)
+        if m.vendor[0] == c'A':
+            out[3] |= <u32>c.feat & AMD_COMMON
+        elif not code64(c):
+            out[3] &= ~<u32>0x800       # Intel's SYSCALL is for 64-bit code, and so is the bit
     elif leaf <= <u32>0x80000004:
         for k in range(4):
             out[k] = le32(&m.brand[(leaf - <u32>0x80000002) * 16 + 4 * k])
     elif leaf == <u32>0x80000006:
         out[2] = 2048 << 16 | 6 << 12 | 64      # 2 MiB, eight-way
+    elif leaf == <u32>0x80000007:
+        if c.feat & FEAT_LM:
+            out[3] = 0x100      # the TSC is invariant
     elif leaf == <u32>0x80000008:
-        out[0] = LINEAR_BITS << 8 | PHYSICAL_BITS
+        out[0] = 48 << 8 | 40 if c.feat & FEAT_LM else 32 << 8 | 36
 
 
 cdef void cpuid(CPU *c, u32 leaf, u32 sub, u32 *out) noexcept nogil:
@@ -181,8 +254,15 @@ cdef void cpuid(CPU *c, u32 leaf, u32 sub, u32 *out) noexcept nogil:
     elif leaf == 2:
         for k in range(4):
             out[k] = m.leaf2[k]
+    elif leaf == 13 and sub == 0 and c.feat & FEAT_XSAVE:
+        out[0] = 3              # x87 and SSE; no XSAVEOPT, XSAVEC, XSAVES
+        out[1] = out[2] = XSAVE_BYTES
     elif leaf == 4 and sub < m.n_caches:
         out[0] = m.leaf4[sub].a
         out[1] = m.leaf4[sub].b
         out[2] = m.leaf4[sub].c
         out[3] = m.leaf4[sub].d
+    elif leaf == 7 and sub == 0:
+        out[1] = word_of(c, W_7_EBX) | FDP_EXCPTN_ONLY | NO_FCS_FDS
+        out[2] = word_of(c, W_7_ECX)
+        out[3] = word_of(c, W_7_EDX)

@@ -1,7 +1,7 @@
 """Delivery of interrupts and exceptions, and IRET.
 
 Spec: SDM 3A ch. 6 (interrupt and exception handling), ch. 17.3 (#DB, RF), ch. 20 (real mode, V86, VME); SDM 2A "INT n",
-"IRET".  Not emulated yet: IA-32e gates (16 bytes, IST) and IRETQ; machine checks are never raised.
+"IRET".  IA-32e mode is in cpu/ia32e.pyx; machine checks are never raised.
 
 Everything an event needs is read, checked and pushed before the first register changes, so a nested fault finds the
 interrupted state whole.
@@ -15,6 +15,7 @@ from emu_core_pyx.cpu.bits cimport (
 )
 from emu_core_pyx.cpu.flags cimport get_eflags, put_eflags
 from emu_core_pyx.cpu.control cimport DR6_BD, DR7_GD
+from emu_core_pyx.cpu.ia32e cimport long_interrupt, long_return
 from emu_core_pyx.cpu.segment cimport (
     Descriptor, drop_privileged, load_seg_real, mark_accessed, mode_refresh, read_descriptor, set_cpl, set_null,
     set_segment,
@@ -183,7 +184,10 @@ cdef int deliver(CPU *c, u32 vector, u32 kind, bint has_err, u32 err, u64 rip) n
     if not c.s.cr0 & CR0_PE:
         return real_interrupt(c, vector, rip, image)
     mmu_set_user(c, 0)
-    r = protected_interrupt(c, vector, kind, has_err, err, rip, image)
+    if long_mode(c):
+        r = long_interrupt(c, vector, kind == INT_SOFT, has_err, err, rip, image)
+    else:
+        r = protected_interrupt(c, vector, kind, has_err, err, rip, image)
     if r != DONE or c.s.cpl == 3:
         mmu_set_user(c, c.s.cpl == 3)
     return r
@@ -480,6 +484,8 @@ cdef int interrupt_return(CPU *c, u32 size, u64 rip) noexcept nogil:
         if long_mode(c):
             return fail(c, EXC_GP, 0)
         r = iret_task(c, rip)
+    elif long_mode(c):
+        r = long_return(c, size)
     else:
         r = iret_protected(c, size)
     if r:

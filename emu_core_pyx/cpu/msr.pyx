@@ -6,11 +6,13 @@ from emu_core_pyx.types cimport u32, u64
 from emu_core_pyx.devices.lapic cimport LocalApic
 from emu_core_pyx.cpu.state cimport CPU
 from emu_core_pyx.cpu.bits cimport (
-    EXC_GP, FEAT_APIC, FEAT_LM, FEAT_MCA, FEAT_MTRR, FEAT_NX, FEAT_PAE, FEAT_PAT, FEAT_RDTSCP, FEAT_SEP, FEAT_SYSCALL,
-    FEAT_TSC, FS, GS,
+    EXC_GP, FEAT_APIC, FEAT_ARCH_CAP, FEAT_LM, FEAT_MCA, FEAT_MTRR, FEAT_NX, FEAT_PAE, FEAT_PAT, FEAT_RDTSCP, FEAT_SEP, FEAT_SYSCALL,
+    FEAT_TSC, FEAT_TSC_DEADLINE, FS, GS,
 )
 from emu_core_pyx.cpu.control cimport write_efer
-from emu_core_pyx.cpu.sysmem cimport canonical, fail
+from emu_core_pyx.cpu.cpuid cimport Model
+from emu_core_pyx.cpu.segment cimport seg_refresh
+from emu_core_pyx.cpu.sysmem cimport canonical, code64, fail
 
 cdef enum:
     MSR_P5_MC_ADDR = 0x0
@@ -44,10 +46,22 @@ cdef enum:
     IA32_PAT = 0x277
     IA32_MTRR_DEF_TYPE = 0x2FF
     IA32_MC0_CTL = 0x400
+    IA32_TSC_DEADLINE = 0x6E0
+    IA32_ARCH_CAPABILITIES = 0x10A
     MCG_CAP = 0x104         # four banks, MCG_CTL present
     MTRRCAP = 0x508         # eight variable ranges, fixed ranges, write-combining
 
-cdef u64 PHYS_MASK = (<u64>1 << 36) - 1
+cdef enum:  # IA32_ARCH_CAPABILITIES: an interpreter does not speculate
+    ARCH_CAP = 0x1 | 0x8 | 0x10 | 0x20 | 0x40 | 0x100 | 0xE000 | 0x100000 | 0x1000000 | 0xC000000
+
+
+cdef inline u64 phys_mask(CPU *c) noexcept nogil:
+    return ((<u64>1 << 40) if c.feat & FEAT_LM else (<u64>1 << 36)) - 1
+
+
+cdef inline bint amd(CPU *c) noexcept nogil:
+    return c.model != NULL and (<const Model *>c.model).vendor[0] == c'A'
+
 
 cdef extern from *:
     """
@@ -60,6 +74,7 @@ cdef extern from *:
     #define EMU_MSR_GS_BASE 0xC0000101u
     #define EMU_MSR_KERNEL_GS_BASE 0xC0000102u
     #define EMU_MSR_TSC_AUX 0xC0000103u
+    #define EMU_MSR_AMD 0xC0010000u
     """
     const u32 IA32_EFER "EMU_MSR_EFER"
     const u32 IA32_STAR "EMU_MSR_STAR"
@@ -70,17 +85,13 @@ cdef extern from *:
     const u32 IA32_GS_BASE "EMU_MSR_GS_BASE"
     const u32 IA32_KERNEL_GS_BASE "EMU_MSR_KERNEL_GS_BASE"
     const u32 IA32_TSC_AUX "EMU_MSR_TSC_AUX"
+    const u32 MSR_AMD "EMU_MSR_AMD"
 
 
 cdef u64 *plain(CPU *c, u32 n) noexcept nogil:
     """Registers that are read and written without a thought, or NULL."""
-    if c.feat & FEAT_SEP:
-        if n == IA32_SYSENTER_CS:
-            return &c.s.sysenter_cs
-        if n == IA32_SYSENTER_ESP:
-            return &c.s.sysenter_esp
-        if n == IA32_SYSENTER_EIP:
-            return &c.s.sysenter_eip
+    if c.feat & FEAT_SEP and n == IA32_SYSENTER_CS:
+        return &c.s.sysenter_cs
     if c.feat & FEAT_PAE:       # P6 family
         if n == MSR_EBL_CR_POWERON:
             return &c.s.ebl_cr_poweron
@@ -99,13 +110,16 @@ cdef u64 *plain(CPU *c, u32 n) noexcept nogil:
             return &c.s.star
     if c.feat & FEAT_LM and n == IA32_FMASK:
         return &c.s.sfmask
-    if c.feat & FEAT_RDTSCP and n == IA32_TSC_AUX:
-        return &c.s.tsc_aux
     return NULL
 
 
 cdef u64 *address(CPU *c, u32 n) noexcept nogil:
-    """Registers of long mode that take canonical addresses."""
+    """Registers that take addresses, canonical ones where there is long mode."""
+    if c.feat & FEAT_SEP:
+        if n == IA32_SYSENTER_ESP:
+            return &c.s.sysenter_esp
+        if n == IA32_SYSENTER_EIP:
+            return &c.s.sysenter_eip
     if not c.feat & FEAT_LM:
         return NULL
     if n == IA32_LSTAR:
@@ -172,6 +186,14 @@ cdef bint read_msr(CPU *c, u32 n, u64 tsc, u64 *v) noexcept nogil:
     elif c.feat & FEAT_PAE and (n == IA32_PLATFORM_ID or n == MSR_BBL_CR_CTL
                                 or MSR_LASTBRANCHFROMIP <= n <= MSR_LASTINTTOIP):
         pass
+    elif n == IA32_TSC_AUX and c.feat & FEAT_RDTSCP:
+        v[0] = c.s.tsc_aux
+    elif n == IA32_ARCH_CAPABILITIES and c.feat & FEAT_ARCH_CAP:
+        v[0] = ARCH_CAP
+    elif n == IA32_TSC_DEADLINE and c.feat & FEAT_TSC_DEADLINE and c.apic != NULL:
+        v[0] = (<LocalApic>c.apic).read_tsc_deadline()
+    elif n >> 16 == MSR_AMD >> 16 and amd(c):
+        pass        # AMD's configuration registers: all defaults
     elif c.feat & FEAT_MCA and n == IA32_MCG_CAP:
         v[0] = MCG_CAP
     elif c.feat & FEAT_MCA and n == IA32_MCG_STATUS:
@@ -197,7 +219,7 @@ cdef bint write_mtrr(CPU *c, u32 n, u64 v) noexcept nogil:
             return 0
         c.s.mtrr_cap_def = v
     elif IA32_MTRR_PHYSBASE0 <= n <= IA32_MTRR_PHYSMASK7:
-        if v & ~PHYS_MASK:
+        if v & ~phys_mask(c):
             return 0
         if n & 1:
             if v & 0x7FF:
@@ -233,16 +255,18 @@ cdef bint write_msr(CPU *c, u32 n, u64 tsc, u64 v) noexcept nogil:
         return 1
     p = address(c, n)
     if p != NULL:
-        if not canonical(v):
+        if not canonical(v) and c.feat & FEAT_LM:
             return fail(c, EXC_GP, 0)
         p[0] = v
+        if (n == IA32_FS_BASE or n == IA32_GS_BASE) and not code64(c):
+            seg_refresh(c, FS if n == IA32_FS_BASE else GS)
         return 1
     if n == IA32_EFER and c.feat & (FEAT_NX | FEAT_LM | FEAT_SYSCALL):
         return write_efer(c, v)
     if n == IA32_TSC and c.feat & FEAT_TSC:
         c.s.tsc_offset += v - tsc
     elif n == IA32_APIC_BASE and c.feat & FEAT_APIC:
-        if v & ~(PHYS_MASK & ~<u64>0x6FF):
+        if v & ~(phys_mask(c) & ~<u64>0x6FF):
             return fail(c, EXC_GP, 0)
         c.s.apic_base = v & ~<u64>0x100 | c.s.apic_base & 0x100     # BSP is read-only
         if c.apic != NULL:
@@ -251,6 +275,14 @@ cdef bint write_msr(CPU *c, u32 n, u64 tsc, u64 v) noexcept nogil:
         if not memory_types(v, 0xF3):
             return fail(c, EXC_GP, 0)
         c.s.pat = v
+    elif n == IA32_TSC_AUX and c.feat & FEAT_RDTSCP:
+        if v >> 32:
+            return fail(c, EXC_GP, 0)
+        c.s.tsc_aux = v
+    elif n == IA32_TSC_DEADLINE and c.feat & FEAT_TSC_DEADLINE and c.apic != NULL:
+        (<LocalApic>c.apic).write_tsc_deadline(v)
+    elif n >> 16 == MSR_AMD >> 16 and amd(c):
+        pass
     elif n == IA32_BIOS_SIGN_ID and c.feat & FEAT_PAE:
         pass        # software clears it before CPUID; the revision comes back at once
     elif n == IA32_BIOS_UPDT_TRIG and c.feat & FEAT_PAE:

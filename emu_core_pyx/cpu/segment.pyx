@@ -3,13 +3,13 @@
 Spec: SDM 3A ch. 3 (protected-mode memory management), ch. 5 (protection), ch. 20 (8086 emulation), table 9-1.
 
 Real mode keeps limit and attributes of what was loaded before ("unreal" mode works), as P6 processors do.
-Not emulated: the hidden bases CS, DS, ES and SS keep while 64-bit mode ignores them (they become 0).
+In 64-bit mode the bases of CS, DS, ES and SS are in seg_kept, and seg_base is 0.
 """
 from libc.string cimport memset
 from emu_core_pyx.types cimport i64, u8, u16, u32, u64
 from emu_core_pyx.cpu.state cimport CPU, State
 from emu_core_pyx.cpu.bits cimport (
-    CR0_AM, CR0_CD, CR0_EM, CR0_NW, CR0_PE, CR0_TS, CR4_OSFXSR, CS, EFER_LMA, ES, EXC_GP, EXC_NONE, EXC_NP, EXC_SS,
+    CR0_AM, CR0_CD, CR0_EM, CR0_NW, CR0_PE, CR0_TS, CR4_OSFXSR, CS, DS, EFER_LMA, ES, EXC_GP, EXC_NONE, EXC_NP, EXC_SS,
     F_AC, F_VM, FEAT_APIC, FS, GS, LDTR, RDX, RIP, SEG_A, SEG_CODE, SEG_DB, SEG_DPL, SEG_DPL_SHIFT, SEG_EC, SEG_G,
     SEG_NULL, SEG_P, SEG_RW, SEG_S, SEG_TYPE, SS, TR,
 )
@@ -24,6 +24,7 @@ from emu_core_pyx.mmu.core cimport mmu_flush_all, mmu_set_user
 cdef enum:
     REAL_ATTR = 0x93    # present, S, data, writable, accessed
     BUSY = 2            # bit of a TSS descriptor's type
+    WIDE_TYPES = 0x1A04     # IA-32e system descriptors of 16 bytes: LDT, TSS, call gate
 
 
 cdef void seg_refresh(CPU *c, u32 s) noexcept nogil:
@@ -50,10 +51,23 @@ cdef void seg_refresh(CPU *c, u32 s) noexcept nogil:
                 wend = end
         if s == SS:
             c.s.ss_mask = <u64>0xFFFFFFFF if a & SEG_DB else 0xFFFF
+        if c.s.efer & EFER_LMA and c.s.seg_base[s] + end > <u64>1 << 32:
+            rend = wend = 0     # wraps at 4 GiB, where the TLB may know the 64-bit page above
     if c.ac_on:
         rend = wend = 0
     c.s.seg_rend[s] = rend
     c.s.seg_wend[s] = wend
+
+
+cdef void hide_bases(CPU *c, bint hide) noexcept nogil:
+    """64-bit mode begins or ends. CS has been loaded just now, with the base the new mode uses."""
+    cdef u32 s
+    for s in range(ES, DS + 1):
+        if hide:
+            c.s.seg_kept[s] = c.s.seg_base[s]
+            c.s.seg_base[s] = 0
+        elif s != CS:
+            c.s.seg_base[s] = c.s.seg_kept[s]
 
 
 cdef void mode_refresh(CPU *c) noexcept nogil:
@@ -79,6 +93,8 @@ cdef void mode_refresh(CPU *c) noexcept nogil:
         m |= MODE_USER
     changed = m ^ c.mode
     c.mode = m
+    if changed & MODE_64:
+        hide_bases(c, m & MODE_64 != 0)
     ac = c.s.cpl == 3 and (c.s.cr0 & CR0_AM) != 0 and (c.s.eflags & F_AC) != 0
     if ac != c.ac_on or changed & (MODE_PE | MODE_VM | MODE_LMA | MODE_64):
         c.ac_on = ac
@@ -134,7 +150,7 @@ cdef bint read_descriptor(CPU *c, u16 sel, Descriptor *d, int vector, u32 ext) n
         return 0
     unpack_descriptor(d, raw)
     d.lin = base + off
-    if long_mode(c) and not d.attr & SEG_S and not (d.attr & SEG_TYPE) == 5:
+    if long_mode(c) and not d.attr & SEG_S and WIDE_TYPES >> (d.attr & SEG_TYPE) & 1:
         if off + 15 > limit:
             return fail(c, vector, sel & 0xFFFC | ext)
         if not sys_read(c, base + off + 8, &d.raw_hi, 8):
@@ -166,6 +182,7 @@ cdef void set_segment(CPU *c, u32 s, u16 sel, Descriptor *d) noexcept nogil:
     c.s.seg_attr[s] = d.attr
     if s <= GS:
         if s < FS and code64(c):
+            c.s.seg_kept[s] = d.base
             c.s.seg_base[s] = 0
         seg_refresh(c, s)
         if s == CS:
@@ -184,6 +201,8 @@ cdef void set_null(CPU *c, u32 s, u16 sel) noexcept nogil:
     c.s.seg_base[s] = 0
     c.s.seg_limit[s] = 0
     c.s.seg_attr[s] = SEG_NULL
+    if s <= DS:
+        c.s.seg_kept[s] = 0
     if s == SS:     # 64-bit mode only; the DPL there is the CPL
         c.s.seg_attr[s] |= c.s.cpl << SEG_DPL_SHIFT
     seg_refresh(c, s)
@@ -192,6 +211,8 @@ cdef void set_null(CPU *c, u32 s, u16 sel) noexcept nogil:
 cdef void set_flat(CPU *c, u32 s, u16 sel, u32 attr) noexcept nogil:
     c.s.seg_sel[s] = sel
     c.s.seg_base[s] = 0
+    if s <= DS:
+        c.s.seg_kept[s] = 0
     c.s.seg_limit[s] = <u32>0xFFFFFFFF
     c.s.seg_attr[s] = attr
     seg_refresh(c, s)
@@ -226,7 +247,7 @@ cdef bint load_seg(CPU *c, u32 s, u16 sel) noexcept nogil:
     if s == SS:
         return load_stack_segment(c, sel)
     if not sel & 0xFFFC:
-        set_null(c, s, sel)
+        set_null(c, s, sel)     # FS and GS: base 0, as Intel's do
         return 1
     if not read_descriptor(c, sel, &d, EXC_GP, 0):
         return 0
@@ -299,12 +320,13 @@ cdef void cpu_init(CPU *c) noexcept nogil:
 cdef void cpu_reset(CPU *c) noexcept nogil:
     cdef State *s = &c.s
     cdef u32 a20 = s.a20, event = s.event
-    cdef u64 icount_base = s.icount_base
+    cdef u64 icount_base = s.icount_base, rng = s.rng
     cdef i64 skew_ns = s.skew_ns
     memset(s, 0, sizeof(State))
     s.a20 = a20
     s.event = event
     s.icount_base = icount_base
+    s.rng = rng
     s.skew_ns = skew_ns
     s.cr0 = 0x60000010
     s.fpu.cw = 0x40

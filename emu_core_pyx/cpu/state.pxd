@@ -90,6 +90,9 @@ cdef struct State:
     u64 perf_ctr[2]     # stand still
     u64 ebl_cr_poweron
     u64 bbl_cr_ctl3
+    u64 seg_kept[4]     # bases of ES, CS, SS, DS while 64-bit mode ignores them (seg_base is 0 then)
+    u64 xcr0            # without bit 0 (x87), which is always set
+    u64 rng             # state of RDRAND and RDSEED: SplitMix64, seeded by the machine
 
 cdef struct TlbEntry:   # tags are linear page | 0; a tag of 1 matches nothing
     u64 rd

@@ -1,15 +1,16 @@
 """Far transfers of control: direct, through call gates, task gates and TSSs, and back.
 
 Spec: SDM 2A "CALL", "JMP", "RET"; SDM 3A 5.8 (privilege checking when transferring control), 7.3 (task switching).
-In IA-32e mode only 64-bit call gates to same-level code are not emulated yet (they raise #GP).
+64-bit call gates are in cpu/ia32e.pyx.
 """
 from emu_core_pyx.types cimport u16, u32, u64
 from emu_core_pyx.cpu.state cimport CPU
 from emu_core_pyx.cpu.bits cimport (
-    CR0_PE, CS, EXC_GP, EXC_NP, EXC_SS, F_VM, RIP, SEG_CODE, SEG_DPL, SEG_DPL_SHIFT, SEG_EC, SEG_L, SEG_P, SEG_RW,
+    CR0_PE, CS, EXC_GP, EXC_NP, EXC_SS, F_VM, RIP, SEG_CODE, SEG_DB, SEG_DPL, SEG_DPL_SHIFT, SEG_EC, SEG_L, SEG_P, SEG_RW,
     SEG_S, SEG_TYPE, RSP, SS,
 )
 from emu_core_pyx.cpu.flags cimport get_eflags
+from emu_core_pyx.cpu.ia32e cimport long_gate
 from emu_core_pyx.cpu.segment cimport (
     Descriptor, drop_privileged, load_seg_real, mark_accessed, read_descriptor, set_cpl, set_null, set_segment,
 )
@@ -32,6 +33,11 @@ cdef inline u32 dpl_of(Descriptor *d) noexcept nogil:
 
 cdef inline bint is_code(Descriptor *d) noexcept nogil:
     return (d.attr & (SEG_S | SEG_CODE)) == (SEG_S | SEG_CODE)
+
+
+cdef inline bint both_sizes(CPU *c, Descriptor *d) noexcept nogil:
+    """L and D of a code segment together are reserved in IA-32e mode."""
+    return long_mode(c) and (d.attr & (SEG_L | SEG_DB)) == (SEG_L | SEG_DB)
 
 
 cdef bint within(CPU *c, Descriptor *cs, u64 off) noexcept nogil:
@@ -62,6 +68,8 @@ cdef int to_code(CPU *c, u16 sel, Descriptor *d, u64 off) noexcept nogil:
 cdef bint direct_code(CPU *c, u16 sel, Descriptor *d, u64 off) noexcept nogil:
     """Checks of a far JMP or CALL to a code segment, no gate."""
     cdef u32 err = sel & 0xFFFC
+    if both_sizes(c, d):
+        return fail(c, EXC_GP, err)
     if d.attr & SEG_EC:
         if dpl_of(d) > c.s.cpl:
             return fail(c, EXC_GP, err)
@@ -95,7 +103,11 @@ cdef int system_target(CPU *c, u16 sel, Descriptor *d, bint call, u64 rip) noexc
         return fail(c, EXC_GP, err)
     if type == T_CALL16 or type == T_CALL32:
         if long_mode(c):
-            return fail(c, EXC_GP, err)
+            if type == T_CALL16 or d.raw_hi >> 40 & 0x1F:
+                return fail(c, EXC_GP, err)
+            if not d.attr & SEG_P:
+                return fail(c, EXC_NP, err)
+            return long_gate(c, d, call, rip)
         if not d.attr & SEG_P:
             return fail(c, EXC_NP, err)
         return call_gate(c, d, call, rip)
@@ -229,7 +241,7 @@ cdef bint return_code(CPU *c, u16 sel, Descriptor *d) noexcept nogil:
         return fail(c, EXC_GP, 0)
     if not read_descriptor(c, sel, d, EXC_GP, 0):
         return 0
-    if not is_code(d) or rpl < c.s.cpl:
+    if not is_code(d) or rpl < c.s.cpl or both_sizes(c, d):
         return fail(c, EXC_GP, err)
     if dpl_of(d) > rpl or not d.attr & SEG_EC and dpl_of(d) != rpl:
         return fail(c, EXC_GP, err)

@@ -1,6 +1,7 @@
 """The instruction decoder: prefixes, opcode maps, ModRM, SIB, displacement, immediate (SDM vol. 2A, chapter 2).
 
-16-, 32- and 64-bit code.  Not decoded: VEX, EVEX, XOP, 3DNow! (all #UD).
+16-, 32- and 64-bit code; VEX prefixes, of which only instructions on general registers have rows (AVX will be further rows).
+Not decoded: EVEX, XOP, 3DNow! (all #UD).
 A length over 15 bytes is #GP(0), found before anything else is looked at.
 
 DEVIATION: the sum of a 32-bit displacement (RIP-relative) or branch distance in 64-bit code and the offset in the
@@ -18,10 +19,10 @@ from emu_core_pyx.block.insn cimport (
 )
 from emu_core_pyx.decode.registry cimport Registry
 from emu_core_pyx.decode.tables cimport (
-    BY_LONG, BY_MOD, BY_PREFIX, BY_REG, BY_RM, BY_W, CLASS_NONE, CLASS_SSE, CLASS_X87, IM_AP, IM_ENTER, IM_JB,
-    IM_JZ, IM_NONE, IM_O, IM_ONE, IM_Q, IM_SB, IM_UB, IM_UW, IM_Z, NODE, OP_NM, OP_UD, RK_NONE, RK_OPC, RK_OPC8, RK_PREG,
+    BY_L, BY_LONG, BY_MOD, BY_PREFIX, BY_REG, BY_RM, BY_W, CLASS_NONE, CLASS_SSE, CLASS_X87, IM_AP, IM_ENTER, IM_JB,
+    IM_JZ, IM_NONE, IM_O, IM_ONE, IM_Q, IM_SB, IM_UB, IM_UW, IM_Z, MAP_VEX, NODE, OP_NM, OP_UD, RK_NONE, RK_OPC, RK_OPC8, RK_PREG,
     RK_PRM, RK_REG, RK_REG8, RK_RM, RK_RM8, RK_VREG, RK_VRM, SZ_D64, SZ_FIXED, SZ_N, SZ_V, SZ_Y, SZ_Z, TAG_ANYMOD,
-    TAG_LOCK, TAG_PROT, TAG_SREG, TAG_SREG_DST, XK_CONST, XK_REG, XK_REGX, DecodeTables, Node, OpRow, compile_tables,
+    TAG_LOCK, TAG_PROT, TAG_SREG, TAG_SREG_DST, XK_CONST, XK_REG, XK_REGX, XK_VVVV, DecodeTables, Node, OpRow, compile_tables,
     ends_block,
 )
 
@@ -101,7 +102,7 @@ cdef int decode_one(const CPU *c, const DecodeTables *t, const u8 *b, u32 avail,
                     Insn *out) noexcept nogil:
     cdef u32 n = 0, op, map = 0, v, mod = 3, reg = 0, rm = 0, modrm = 0, sib, k, lg, vlg, n_imm = 0, n_disp = 0
     cdef u32 rex = 0, flags = 0, prefix = 0, base = ZERO, index = ZERO, scale = 1, seg = DS, asize, opc, low
-    cdef u32 size = mode & MODE_SIZE
+    cdef u32 size = mode & MODE_SIZE, vex = 0, vvvv = 0
     cdef bint o66 = False, a67 = False, is64 = size == MODE_64, memory = False, override = False, riprel = False
     cdef i32 disp = 0, imm = 0
     cdef u16 hid
@@ -159,6 +160,32 @@ cdef int decode_one(const CPU *c, const DecodeTables *t, const u8 *b, u32 avail,
                 return short_of(avail)
             op = b[n]
             n += 1
+    elif op & 0xFE == 0xC4:
+        # two-byte C5 or three-byte C4 where the byte after it can be no memory operand of LDS or LES (SDM 2A 2.3.5)
+        if n == avail:
+            return short_of(avail)
+        if (is64 or b[n] >= 0xC0) and mode & (MODE_PE | MODE_VM) == MODE_PE:
+            k = 1 if op == 0xC5 else 2
+            if n + k >= avail:
+                return short_of(avail)
+            if rex or prefix or flags & INSN_LOCK:
+                return refuse(t, OP_UD, t.ud, n, off, flags, out)
+            vex = b[n]
+            rex = (vex >> 5 ^ 7) & (REX_R if op == 0xC5 else REX_R | REX_X | REX_B)
+            map = 1
+            if op == 0xC4:
+                map = vex & 31
+                vex = b[n + 1]
+                rex |= vex >> 4 & REX_W
+            if map - 1 > 2:
+                return refuse(t, OP_UD, t.ud, n, off, flags, out)
+            map += MAP_VEX
+            prefix = vex & 3
+            vvvv = vex >> 3 & 15 ^ 15
+            if not is64:
+                rex = 0     # as is VEX.vvvv[3] of a register
+            op = b[n + k]
+            n += k + 1
     low = op & 7
     if t.modrm[map][op]:
         if n == avail:
@@ -183,6 +210,8 @@ cdef int decode_one(const CPU *c, const DecodeTables *t, const u8 *b, u32 avail,
             k = is64
         elif node.by == BY_W:
             k = rex & REX_W != 0
+        elif node.by == BY_L:
+            k = vex >> 2 & 1
         else:
             k = rex & REX_B != 0
         v = node.child[k]
@@ -328,6 +357,8 @@ cdef int decode_one(const CPU *c, const DecodeTables *t, const u8 *b, u32 avail,
         return refuse(t, OP_UD, t.ud, n, off, flags, out)
     if flags & INSN_LOCK and not (row.tags & TAG_LOCK and memory):
         return refuse(t, OP_UD, t.ud, n, off, flags, out)
+    if vvvv and row.xkind != XK_VVVV:
+        return refuse(t, OP_UD, t.ud, n, off, flags, out)
     if row.tags & TAG_PROT and mode & (MODE_PE | MODE_VM) != MODE_PE:
         return refuse(t, OP_UD, t.ud, n, off, flags, out)
     if row.tags & TAG_SREG and (reg > 5 or (row.tags & TAG_SREG_DST and reg == CS)):
@@ -365,6 +396,8 @@ cdef int decode_one(const CPU *c, const DecodeTables *t, const u8 *b, u32 avail,
         out.x = <u8>(reg & 7)
     elif row.xkind == XK_REGX:
         out.x = <u8>reg
+    elif row.xkind == XK_VVVV:
+        out.x = <u8>((vvvv if is64 else vvvv & 7) * 8)
     else:
         out.x = <u8>(rm & 7)
     out.op = <u16>v
@@ -399,18 +432,18 @@ cdef class Decoder:
             registry.add(name, size, nothing, nothing)
         return Decoder(registry)
 
-    def decode(self, const u8[::1] code, u32 mode, u64 feat=<u64>0xFFFFFFFFFFFFFFFF, u32 off=0):
+    def decode(self, bytes code, u32 mode, u64 feat=<u64>0xFFFFFFFFFFFFFFFF, u32 off=0):
         """One instruction as a dict of the Insn's fields and the handler's name and size; an int if NEED_MORE, TOO_LONG."""
         cdef Insn i
         cdef int n
         cdef CPU *c
-        if code.shape[0] == 0:
+        if not code:
             return NEED_MORE
         c = <CPU *>calloc(1, sizeof(CPU))
         if c == NULL:
             raise MemoryError
         c.feat = feat
-        n = decode_one(c, &self.t, &code[0], <u32>code.shape[0], off, mode, &i)
+        n = decode_one(c, &self.t, <const u8 *>code, <u32>len(code), off, mode, &i)
         free(c)
         if n < 0:
             return n

@@ -129,6 +129,7 @@ ONE_BYTE = """
 8F/0    pop     Ev          d64
 90+r    xchg    Zv,rAX
 90      nop     -           B0
+F3:90   pause   -
 F3:90   pause   -           B0
 98      cbw     v
 99      cwd     v
@@ -136,8 +137,10 @@ F3:90   pause   -           B0
 9B      fwait   -           FPU
 9C      pushf   v           d64
 9D      popf    v           d64 end
-9E      sahf    -
-9F      lahf    -
+9E      sahf    -           i64
+9E      sahf    -           o64 LAHF_LM
+9F      lahf    -           i64
+9F      lahf    -           o64 LAHF_LM
 A0      mov     AL,Ob
 A1      mov     rAX,Ov
 A2      mov     Ob,AL
@@ -399,4 +402,17 @@ F2:0F38F1   crc32       v,Gd,Ev     SSE4_2
 66:0F38F6   adcx        Gy,Ey       ADX
 F3:0F38F6   adox        Gy,Ey       ADX
 66:0F3882   invpcid     Gn,Mo       INVPCID end
+VEX.NP:0F38F2   andn    Gy,By,Ey    BMI1 L0
+VEX.NP:0F38F3/1 blsr    By,Ey       BMI1 L0
+VEX.NP:0F38F3/2 blsmsk  By,Ey       BMI1 L0
+VEX.NP:0F38F3/3 blsi    By,Ey       BMI1 L0
+VEX.NP:0F38F7   bextr   Gy,Ey,By    BMI1 L0
+VEX.NP:0F38F5   bzhi    Gy,Ey,By    BMI2 L0
+VEX.F3:0F38F5   pext    Gy,By,Ey    BMI2 L0
+VEX.F2:0F38F5   pdep    Gy,By,Ey    BMI2 L0
+VEX.F2:0F38F6   mulx    Gy,By,Ey    BMI2 L0
+VEX.66:0F38F7   shlx    Gy,Ey,By    BMI2 L0
+VEX.F3:0F38F7   sarx    Gy,Ey,By    BMI2 L0
+VEX.F2:0F38F7   shrx    Gy,Ey,By    BMI2 L0
+VEX.F2:0F3AF0   rorx    Gy,Ey,Iu    BMI2 L0
 """

@@ -22,6 +22,7 @@ cdef enum:  # Node.by
     BY_MOD = 4          # 0 memory, 1 register
     BY_REG = 5
     BY_RM = 6
+    BY_L = 7            # VEX.L
 
 cdef enum:  # OpRow.tags
     TAG_END = 1         # last instruction of a block
@@ -67,6 +68,7 @@ cdef enum:  # OpRow.xkind: what goes to Insn.x
     XK_REG = 1          # ModRM.reg
     XK_REGX = 2         # with REX.R
     XK_RM = 3           # ST(i)
+    XK_VVVV = 4         # VEX.vvvv, a general register, as a byte offset
 
 cdef enum:  # OpRow.imm
     IM_NONE = 0
@@ -101,9 +103,13 @@ cdef struct Node:
     u16 by
     u16 child[8]
 
+cdef enum:
+    N_MAPS = 7
+    MAP_VEX = 3         # VEX.0F is map 4, VEX.0F38 5, VEX.0F3A 6: MAP_VEX + VEX.mmmmm
+
 cdef struct DecodeTables:
-    u16 map[4][256]     # one byte, 0F, 0F38, 0F3A
-    u8 modrm[4][256]    # a ModRM byte follows
+    u16 map[7][256]     # one byte, 0F, 0F38, 0F3A, then the VEX-encoded ones
+    u8 modrm[7][256]    # a ModRM byte follows
     Node nodes[1024]
     OpRow rows[1600]
     const HandlerRow *handlers

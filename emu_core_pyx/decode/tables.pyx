@@ -2,17 +2,19 @@
 
 A row is `opcode mnemonic operands tags`, in the SDM's notation (vol. 2D, appendix A.2):
 
-    opcode    [prefix:]bytes[+r|+c][/digit|.modrm[+i]]
+    opcode    [VEX.][prefix:]bytes[+r|+c][/digit|.modrm[+i]]
               prefix NP (no 66/F2/F3), 66, F2, F3; none: they do not select.  NP/66: see rows_simd.py.
               +r: the low three bits are a register; +c: the low four a condition, CC in the mnemonic.
               /digit: ModRM.reg.  .modrm: this ModRM byte (mod 3); +i: its low three bits are ST(i).
+              VEX: encoded with a VEX prefix, whose pp field is the prefix.
     operands  a letter for the kind, a letter for the size, as in the SDM:
-              E G M R S C D A J O X Y, V W U (XMM), P Q N (MMX), Z register in the opcode, T ST(i).
+              E G M R S C D A J O X Y, V W U (XMM), P Q N (MMX), Z register in the opcode, T ST(i),
+              B VEX.vvvv (general; absent: vvvv must be 1111).
               I: Ib sign-extended, Iu zero-extended byte, Iw zero-extended word, Iz, Iq.
               M16 M32 M64 M80: x87 memory formats.  A lone size letter: implied operand of this size.
               Sizes: b w d q o; v 2/4/8; z 2/4; y 4/8 by REX.W; n 4, or 8 in 64-bit mode; s as v, or 8 there.
     tags      lock     LOCK is allowed (memory form)          i64, o64  not in / only in 64-bit mode
-              prot     #UD in real and virtual-8086 mode      W0 W1 B0  REX.W, REX.B has this value
+              prot     #UD in real and virtual-8086 mode      W0 W1 B0 L0  REX.W, REX.B, VEX.L has this value
               end      last of its block                      d64, f64  v is 8 by default / always there
               anymod   ModRM.mod is ignored                   x=N       Insn.x
               rep      F3 and F2: also rep_NAME               bare      no operand letters in the name
@@ -32,7 +34,7 @@ SECTIONS = (rows_integer.ONE_BYTE, rows_integer.TWO_BYTE, rows_x87.X87,
             rows_simd.SSE_FLOAT, rows_simd.INTEGER, rows_simd.LATER)
 CONDITIONS = "o no b ae z nz be a s ns p np l ge le g".split()
 DIMENSIONS = (("prefix", BY_PREFIX, 4), ("long", BY_LONG, 2), ("w", BY_W, 2), ("b", BY_B, 2),
-              ("mod", BY_MOD, 2), ("reg", BY_REG, 8), ("rm", BY_RM, 8))
+              ("vl", BY_L, 2), ("mod", BY_MOD, 2), ("reg", BY_REG, 8), ("rm", BY_RM, 8))
 PREFIXES = {"NP": 0, "66": 1, "F3": 2, "F2": 3}
 CLASSES = {"x87": CLASS_X87, "mmx": CLASS_MMX, "sse": CLASS_SSE, "fxsr": CLASS_FXSR}
 TAGS = {"end": TAG_END, "lock": TAG_LOCK, "prot": TAG_PROT, "anymod": TAG_ANYMOD}
@@ -45,14 +47,14 @@ FEATURES = {
     "POPCNT": bits.FEAT_POPCNT, "AES": bits.FEAT_AES, "XSAVE": bits.FEAT_XSAVE, "RDRAND": bits.FEAT_RDRAND,
     "FSGSBASE": bits.FEAT_FSGSBASE, "SMAP": bits.FEAT_SMAP, "SHA": bits.FEAT_SHA, "RDSEED": bits.FEAT_RDSEED,
     "INVPCID": bits.FEAT_INVPCID, "ADX": bits.FEAT_ADX, "LZCNT": bits.FEAT_LZCNT, "BMI1": bits.FEAT_BMI1,
-    "RDPID": bits.FEAT_RDPID,
+    "BMI2": bits.FEAT_BMI2, "RDPID": bits.FEAT_RDPID, "LAHF_LM": bits.FEAT_LAHF_LM,
 }
-OPCODE = re.compile(r"(?:(NP|66|F2|F3):)?(0F38|0F3A|0F)?([0-9A-F]{2})(\+[rc])?(?:/([0-7])|\.([0-9A-F]{2})(\+i)?)?$")
+OPCODE = re.compile(r"(VEX\.)?(?:(NP|66|F2|F3):)?(0F38|0F3A|0F)?([0-9A-F]{2})(\+[rc])?(?:/([0-7])|\.([0-9A-F]{2})(\+i)?)?$")
 SEGMENTS = ("ES", "CS", "SS", "DS", "FS", "GS")
 # operand: (letter in the register form, in the memory form)
 FIXED = {"AL": "r", "rAX": "r", "eAX": "r", "AX": "a", "DX": "d", "CL": "c", "1": "i", "ST0": "0", "xAL": "", "xAX": ""}
-LETTERS = {"G": "r", "R": "r", "Z": "r", "I": "i", "J": "j", "A": "p", "O": "m", "S": "s", "C": "C", "D": "D", "V": "x", "U": "x",
-           "P": "p", "N": "p", "T": "t", "X": "", "Y": "", "L": ""}
+LETTERS = {"G": "r", "R": "r", "B": "r", "Z": "r", "I": "i", "J": "j", "A": "p", "O": "m", "S": "s", "C": "C", "D": "D", "V": "x",
+           "U": "x", "P": "p", "N": "p", "T": "t", "X": "", "Y": "", "L": ""}
 REGISTERS = {"G": (RK_REG, RK_REG8), "E": (RK_RM, RK_RM8), "R": (RK_RM, RK_RM8), "Z": (RK_OPC, RK_OPC8), "V": (RK_VREG, RK_VREG),
              "W": (RK_VRM, RK_VRM), "U": (RK_VRM, RK_VRM), "P": (RK_PREG, RK_PREG), "Q": (RK_PRM, RK_PRM), "N": (RK_PRM, RK_PRM)}
 SIZES = {"b": (SZ_FIXED, 1), "w": (SZ_FIXED, 2), "d": (SZ_FIXED, 4), "q": (SZ_FIXED, 8), "o": (SZ_FIXED, 16), "v": (SZ_V, 0),
@@ -69,12 +71,12 @@ class Row:
         m = OPCODE.match(opcode)
         if not m:
             raise ValueError(f"bad opcode {opcode}")
-        prefix, escape, byte, low, digit, modrm, st = m.groups()
+        vex, prefix, escape, byte, low, digit, modrm, st = m.groups()
         self.opcode, self.mnemonic, self.operands = opcode, mnemonic, operands
-        self.map = {None: 0, "0F": 1, "0F38": 2, "0F3A": 3}[escape]
+        self.map = {None: 0, "0F": 1, "0F38": 2, "0F3A": 3}[escape] + (MAP_VEX if vex else 0)
         self.first, self.count = int(byte, 16), 8 if low == "+r" else 1
         self.prefix = PREFIXES.get(prefix)
-        self.long = self.w = self.b = self.mod = self.reg = self.rm = None
+        self.long = self.w = self.b = self.vl = self.mod = self.reg = self.rm = None
         self.tags = self.feat = self.fclass = self.x = 0
         self.alt, self.string, self.bare, self.wide = None, None, False, ""
         if digit:
@@ -105,6 +107,8 @@ class Row:
             self.w = int(tag[1])
         elif tag == "B0":
             self.b = 0
+        elif tag == "L0":
+            self.vl = 0
         elif tag in ("d64", "f64"):
             self.wide = tag
         elif tag in ("rep", "repz"):
@@ -127,6 +131,8 @@ class Row:
                 implied = op
                 continue
             place = len(letters)
+            if self.xkind == XK_VVVV and place > 1:     # B between them: the second operand is still to come
+                place -= 1
             if op in SEGMENTS:
                 self.x = SEGMENTS.index(op)
                 letters.append(("s", "s"))
@@ -172,6 +178,8 @@ class Row:
                 self.xkind = XK_REGX
             elif kind == "T":
                 self.xkind = XK_RM
+            elif kind == "B":
+                self.xkind = XK_VVVV
             if kind == "J":
                 implied = "v"
                 self.wide, self.tags = "f64", self.tags | TAG_END
@@ -358,7 +366,7 @@ cdef int compile_tables(DecodeTables *t, Registry r) except -1:
         for lg in range(4):
             t.movabs[k][lg] = _find(r, MOVABS[1 - k], 1 << lg, t.ud)
     tree = _Tree()
-    for k in range(4):
+    for k in range(<u32>N_MAPS):
         for byte in range(256):
             here = [(i, row) for i, row in enumerate(ROWS) if i > OP_NM and row.map == k and row.matches(byte)]
             if len({row.modrm for _, row in here}) > 1:

@@ -1,12 +1,12 @@
 """Handlers: descriptor tables and selectors (LGDT ... LTR, LAR, LSL, VERR, VERW, ARPL).
 
-Spec: SDM 3A 2.8 (system instructions), 5.10 (pointer validation).  UMIP is not implemented.
+Spec: SDM 3A 2.8 (system instructions), 5.10 (pointer validation).
 """
 from libc.string cimport memcpy
 from emu_core_pyx.types cimport acc_t, fast_t, slow_t, u8, u16, u32, u64, uint_t
 from emu_core_pyx.cpu.state cimport CPU
 from emu_core_pyx.cpu.bits cimport (
-    CR0_PE, EXC_GP, EXC_NP, EXC_UD, F_VM, F_ZF, LDTR, SEG_CODE, SEG_DPL, SEG_DPL_SHIFT, SEG_EC, SEG_P, SEG_RW, SEG_S,
+    CR0_PE, CR4_UMIP, EXC_GP, EXC_NP, EXC_UD, F_VM, F_ZF, LDTR, SEG_CODE, SEG_DPL, SEG_DPL_SHIFT, SEG_EC, SEG_P, SEG_RW, SEG_S,
     SEG_TYPE, TR,
 )
 from emu_core_pyx.cpu.flags cimport get_arith, set_arith
@@ -27,6 +27,11 @@ cdef enum:  # sets of system types, bit n: type n (SDM 2A "LAR", "LSL")
 cdef inline bint plain_mode(CPU *c) noexcept nogil:
     """Real or virtual-8086 mode, where these instructions do not exist."""
     return not (c.s.cr0 & CR0_PE) or (c.s.eflags & F_VM) != 0
+
+
+cdef inline bint hidden(CPU *c) noexcept nogil:
+    """CR4.UMIP keeps system addresses and selectors from user code."""
+    return c.s.cr4 & CR4_UMIP != 0 and c.s.cpl != 0
 
 
 cdef inline void set_zf(CPU *c, bint on) noexcept nogil:
@@ -78,7 +83,10 @@ cdef void store_table(CPU *c, u8 *p, u64 base, u32 limit) noexcept nogil:
 
 
 cdef Insn *sgdt_m(CPU *c, Insn *i, acc_t a) noexcept nogil:
-    cdef u8 *p = wr_at(c, i.seg, ea(c, i), 10 if code64(c) else 6, a)
+    cdef u8 *p
+    if hidden(c):
+        return fault(c, i, EXC_GP, 0)
+    p = wr_at(c, i.seg, ea(c, i), 10 if code64(c) else 6, a)
     if p == NULL:
         return miss(c, i)
     store_table(c, p, c.s.gdt_base, c.s.gdt_limit)
@@ -86,7 +94,10 @@ cdef Insn *sgdt_m(CPU *c, Insn *i, acc_t a) noexcept nogil:
 
 
 cdef Insn *sidt_m(CPU *c, Insn *i, acc_t a) noexcept nogil:
-    cdef u8 *p = wr_at(c, i.seg, ea(c, i), 10 if code64(c) else 6, a)
+    cdef u8 *p
+    if hidden(c):
+        return fault(c, i, EXC_GP, 0)
+    p = wr_at(c, i.seg, ea(c, i), 10 if code64(c) else 6, a)
     if p == NULL:
         return miss(c, i)
     store_table(c, p, c.s.idt_base, c.s.idt_limit)
@@ -94,6 +105,11 @@ cdef Insn *sidt_m(CPU *c, Insn *i, acc_t a) noexcept nogil:
 
 
 # ---------------------------------------------------------------- LDTR, TR
+
+cdef inline bint wide_base(Descriptor *d) noexcept nogil:
+    """The second half of a 16-byte descriptor: type 0 and a canonical base."""
+    return d.raw_hi >> 40 & 0x1F == 0 and canonical(d.base)
+
 
 cdef bint load_ldt(CPU *c, u16 sel) noexcept nogil:
     cdef Descriptor d
@@ -113,6 +129,8 @@ cdef bint load_ldt(CPU *c, u16 sel) noexcept nogil:
         return fail(c, EXC_GP, err)
     if not d.attr & SEG_P:
         return fail(c, EXC_NP, err)
+    if long_mode(c) and not wide_base(&d):
+        return fail(c, EXC_GP, err)
     set_segment(c, LDTR, sel, &d)
     return 1
 
@@ -132,6 +150,8 @@ cdef bint load_tr(CPU *c, u16 sel) noexcept nogil:
         return fail(c, EXC_GP, err)
     if not d.attr & SEG_P:
         return fail(c, EXC_NP, err)
+    if long_mode(c) and not wide_base(&d):
+        return fail(c, EXC_GP, err)
     if not mark_busy(c, &d, 1):
         return 0
     set_segment(c, TR, sel, &d)
@@ -169,6 +189,8 @@ cdef Insn *ltr_m(CPU *c, Insn *i, acc_t a) noexcept nogil:
 cdef Insn *sldt_r(CPU *c, Insn *i, uint_t t) noexcept nogil:
     if plain_mode(c):
         return fault(c, i, EXC_UD, 0)
+    if hidden(c):
+        return fault(c, i, EXC_GP, 0)
     put(c, i.dst, <uint_t>c.s.seg_sel[LDTR])
     return next_insn(c, i)
 
@@ -176,6 +198,8 @@ cdef Insn *sldt_r(CPU *c, Insn *i, uint_t t) noexcept nogil:
 cdef Insn *str_r(CPU *c, Insn *i, uint_t t) noexcept nogil:
     if plain_mode(c):
         return fault(c, i, EXC_UD, 0)
+    if hidden(c):
+        return fault(c, i, EXC_GP, 0)
     put(c, i.dst, <uint_t>c.s.seg_sel[TR])
     return next_insn(c, i)
 
@@ -184,6 +208,8 @@ cdef Insn *sldt_m(CPU *c, Insn *i, acc_t a) noexcept nogil:
     cdef u8 *p
     if plain_mode(c):
         return fault(c, i, EXC_UD, 0)
+    if hidden(c):
+        return fault(c, i, EXC_GP, 0)
     p = wr_at(c, i.seg, ea(c, i), 2, a)
     if p == NULL:
         return miss(c, i)
@@ -195,6 +221,8 @@ cdef Insn *str_m(CPU *c, Insn *i, acc_t a) noexcept nogil:
     cdef u8 *p
     if plain_mode(c):
         return fault(c, i, EXC_UD, 0)
+    if hidden(c):
+        return fault(c, i, EXC_GP, 0)
     p = wr_at(c, i.seg, ea(c, i), 2, a)
     if p == NULL:
         return miss(c, i)

@@ -5,16 +5,18 @@ The semantics are in cpu/segment, cpu/transfer and cpu/interrupt.  Spec: SDM 2A/
 from emu_core_pyx.types cimport acc_t, fast_t, slow_t, u8, u16, u32, u64, uint_t
 from emu_core_pyx.cpu.state cimport CPU
 from emu_core_pyx.cpu.bits cimport (
-    CR0_PE, CS, EFER_SCE, EXC_BP, EXC_DB, EXC_GP, EXC_NM, EXC_OF, EXC_UD, F_IF, F_RF, F_VM, GS, INHIBIT_SS, RCX, RDX,
+    CR0_PE, CS, EFER_SCE, EXC_BP, EXC_DB, EXC_GP, EXC_NM, EXC_OF, EXC_UD, F_IF, F_RF, F_TF, F_VM, GS, INHIBIT_SS, RCX, RDX,
     RIP, RSP, SEG_DB, SEG_G, SEG_L, SEG_P, SEG_S, SS,
 )
+from emu_core_pyx.cpu.control cimport DR6_BS
+from emu_core_pyx.cpu.cpuid cimport Model
 from emu_core_pyx.cpu.flags cimport get_eflags, get_of, put_eflags
 from emu_core_pyx.cpu.interrupt cimport INT_ICEBP, INT_SOFT, interrupt_return, software_interrupt
 from emu_core_pyx.cpu.segment cimport load_seg, set_cpl, set_flat
 from emu_core_pyx.cpu.sysmem cimport canonical, code64, fail, long_mode
 from emu_core_pyx.cpu.transfer cimport far_call, far_jump, far_return
 from emu_core_pyx.decode.registry cimport Registry
-from emu_core_pyx.block.insn cimport MODE_32, MODE_LIMIT, MODE_LMA, MODE_PE, MODE_SIZE, Insn, handler_t
+from emu_core_pyx.block.insn cimport MODE_32, MODE_64, MODE_LIMIT, MODE_LMA, MODE_PE, MODE_SIZE, Insn, handler_t
 from emu_core_pyx.interp.dispatch cimport fault, finish, leave, miss, next_insn, next_rip, unwind
 from emu_core_pyx.interp.ending cimport landed
 from emu_core_pyx.mmu.access cimport ea, put, rd_at, wr_at
@@ -184,10 +186,24 @@ cdef Insn *gp(CPU *c, Insn *i) noexcept nogil:
 
 # ---------------------------------------------------------------- SYSENTER, SYSCALL
 
+cdef inline bint is_amd(CPU *c) noexcept nogil:
+    """AMD's processors have no SYSENTER in long mode, and SYSCALL outside 64-bit code."""
+    return c.model != NULL and (<const Model *>c.model).vendor[0] == c'A'
+
+
 cdef void flat_pair(CPU *c, u16 cs, u16 ss, u32 cpl, bint wide) noexcept nogil:
     """CS and SS of a fast system call: flat, present, at level cpl; a 64-bit CS if `wide`."""
     cdef u32 common = SEG_P | SEG_S | SEG_G | cpl << 5
     set_cpl(c, cpl)
+    if wide and (c.mode & MODE_SIZE) == MODE_64 and not c.ac_on:
+        # 64-bit code on both sides: bases and limits stay what they are
+        c.s.seg_sel[CS] = cs
+        c.s.seg_sel[SS] = ss
+        c.s.seg_attr[CS] = common | CODE_ACCESSED | SEG_L
+        c.s.seg_attr[SS] = common | DATA_ACCESSED | SEG_DB
+        c.s.seg_kept[CS] = c.s.seg_kept[SS] = 0
+        c.s.seg_limit[CS] = c.s.seg_limit[SS] = <u32>0xFFFFFFFF
+        return
     if (c.mode & (MODE_PE | MODE_LMA)) == MODE_PE and not c.ac_on and not c.s.eflags & F_VM:
         # system calls are hot: what set_flat would derive is known here
         c.s.seg_sel[CS] = cs
@@ -207,6 +223,8 @@ cdef void flat_pair(CPU *c, u16 cs, u16 ss, u32 cpl, bint wide) noexcept nogil:
 
 cdef int enter_system(CPU *c) noexcept nogil:
     cdef u16 cs = <u16>c.s.sysenter_cs & 0xFFFC
+    if long_mode(c) and is_amd(c):
+        return fail(c, EXC_UD, 0)
     if not c.s.cr0 & CR0_PE or not cs:
         return fail(c, EXC_GP, 0)
     put_eflags(c, get_eflags(c) & ~<u32>(F_VM | F_IF | F_RF))
@@ -223,6 +241,8 @@ cdef Insn *sysenter(CPU *c, Insn *i) noexcept nogil:
 cdef int exit_system(CPU *c, bint wide) noexcept nogil:
     cdef u16 cs = <u16>c.s.sysenter_cs & 0xFFFC
     cdef u64 rip = c.s.gpr[RDX], rsp = c.s.gpr[RCX]
+    if long_mode(c) and is_amd(c):
+        return fail(c, EXC_UD, 0)
     if not c.s.cr0 & CR0_PE or c.s.cpl or not cs:
         return fail(c, EXC_GP, 0)
     if wide:
@@ -244,18 +264,19 @@ cdef int call_system(CPU *c, u64 rip) noexcept nogil:
     cdef u16 cs = <u16>(c.s.star >> 32) & 0xFFFC
     cdef u32 f = get_eflags(c)
     cdef bint wide = code64(c), lma = long_mode(c)
-    if not c.s.efer & EFER_SCE or not c.s.cr0 & CR0_PE:
+    if not c.s.efer & EFER_SCE or not c.s.cr0 & CR0_PE or not wide and not is_amd(c):
         return fail(c, EXC_UD, 0)
     c.s.gpr[RCX] = rip
     if lma:
         c.s.gpr[11] = f & ~<u32>F_RF
-        put_eflags(c, f & ~<u32>c.s.sfmask & ~<u32>F_RF)
+        put_eflags(c, f & ~<u32>c.s.sfmask & ~<u32>(F_RF | F_VM))
         rip = c.s.lstar if wide else c.s.cstar
     else:
         put_eflags(c, f & ~<u32>(F_VM | F_IF | F_RF))
         rip = <u32>c.s.star
-    flat_pair(c, cs, cs + 8, 0, lma)
+    flat_pair(c, cs, <u16>(c.s.star >> 32) + 8, 0, lma)
     c.s.gpr[RIP] = rip
+    c.delivered = not c.s.eflags & F_TF     # it is the TF SYSCALL leaves that makes it trap
     return 1
 
 
@@ -267,7 +288,7 @@ cdef int return_system(CPU *c, bint wide) noexcept nogil:
     """SYSRET."""
     cdef u16 cs = <u16>(c.s.star >> 48) & 0xFFFC
     cdef u64 rip = c.s.gpr[RCX]
-    if not c.s.efer & EFER_SCE or not c.s.cr0 & CR0_PE:
+    if not c.s.efer & EFER_SCE or not c.s.cr0 & CR0_PE or not code64(c) and not is_amd(c):
         return fail(c, EXC_UD, 0)
     if c.s.cpl or wide and not canonical(rip):
         return fail(c, EXC_GP, 0)
@@ -277,6 +298,8 @@ cdef int return_system(CPU *c, bint wide) noexcept nogil:
         put_eflags(c, get_eflags(c) | F_IF)
     flat_pair(c, (cs + (16 if wide else 0)) | 3, (cs + 8) | 3, 3, wide)
     c.s.gpr[RIP] = rip if wide else <u32>rip
+    if c.s.eflags & F_TF:
+        c.exc_dr6 |= DR6_BS     # traps at once, unlike IRET
     return 1
 
 

@@ -58,17 +58,17 @@ cdef Insn *salc(CPU *c, Insn *i) noexcept nogil:
 
 
 cdef Insn *bound_rm(CPU *c, Insn *i, uint_t t, acc_t a) noexcept nogil:
-    """Two reads, lower bound first."""
+    """Two reads; an index below the lower bound is #BR before the upper one is read."""
     cdef uint_t *p = <uint_t *>rd_at(c, i.seg, ea(c, i), sizeof(uint_t), a)
     cdef i64 x = sext(reg(c, i.dst, t)[0])
-    cdef bint low
     if p == NULL:
         return miss(c, i)
-    low = x < sext(p[0])
+    if x < sext(p[0]):
+        return fault(c, i, EXC_BR, 0)
     p = <uint_t *>rd_at(c, i.seg, (ea(c, i) + sizeof(uint_t)) & i.amask, sizeof(uint_t), a)
     if p == NULL:
         return miss(c, i)
-    if low or x > sext(p[0]):
+    if x > sext(p[0]):
         return fault(c, i, EXC_BR, 0)
     return finish(c, i, a)
 

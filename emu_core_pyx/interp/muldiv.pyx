@@ -80,9 +80,9 @@ cdef inline bint divide(CPU *c, uint_t y, sign_t s) noexcept nogil:
                 d = 0 - d
         if <u64>(wn >> 64) >= d:
             return 0
-        wq = wn / d
+        wq = wn / <u128>d       # uncast, Cython would divide 64 bits
         q = <u64>wq
-        m = <u64>(wn - wq * d)
+        m = <u64>(wn - wq * <u128>d)
     else:
         if uint_t is u8:
             n = <u16>c.s.gpr[RAX]

@@ -4,9 +4,10 @@ Descriptor-table instructions are in interp/descriptor.pyx, port I/O in interp/i
 """
 from emu_core_pyx.types cimport acc_t, fast_t, slow_t, u8, u16, u32, u64, uint_t
 from emu_core_pyx.cpu.state cimport CPU
+from emu_core_pyx.devices.lapic cimport LocalApic
 from emu_core_pyx.cpu.bits cimport (
-    CR0_EM, CR0_MP, CR0_PE, CR0_TS, CR4_DE, CR4_PCE, CR4_PVI, CR4_TSD, CR4_VME, EXC_DB, EXC_GP, EXC_UD, F_IF, F_IOPL,
-    F_VIF, F_VIP, F_VM, FEAT_PSE, FEAT_TSC, INHIBIT_STI, RAX, RBX, RCX, RDX,
+    CR0_EM, CR0_MP, CR0_PE, CR0_TS, CR4_DE, CR4_FSGSBASE, CR4_PCE, CR4_PCIDE, CR4_PVI, CR4_TSD, CR4_UMIP, CR4_VME, EXC_DB,
+    EXC_GP, EXC_UD, F_AC, F_IF, F_IOPL, F_VIF, F_VIP, F_VM, FEAT_PSE, FEAT_TSC, FS, GS, INHIBIT_STI, RAX, RBX, RCX, RDX,
 )
 from emu_core_pyx.cpu.control cimport DR6_BD, DR7_GD, write_cr0, write_cr3, write_cr4, write_dr
 from emu_core_pyx.cpu.cpuid cimport cpuid as query
@@ -16,10 +17,10 @@ from emu_core_pyx.cpu.sysmem cimport canonical, code64, fail, lin_wrap
 from emu_core_pyx.decode.registry cimport Registry
 from emu_core_pyx.block.insn cimport MAX_INSNS, Insn, handler_t
 from emu_core_pyx.interp cimport descriptor
-from emu_core_pyx.interp.dispatch cimport fault, finish, icount_of, leave, miss, next_insn, unwind
+from emu_core_pyx.interp.dispatch cimport fault, finish, icount_of, leave, miss, next_insn, sync, unwind
 from emu_core_pyx.interp.ending cimport resume
 from emu_core_pyx.mmu.access cimport ea, put, rd_at, wr_at
-from emu_core_pyx.mmu.core cimport mmu_invlpg
+from emu_core_pyx.mmu.core cimport mmu_invlpg, mmu_invpcid
 
 
 cdef inline u64 tsc_now(CPU *c, Insn *i) noexcept nogil:
@@ -55,6 +56,10 @@ cdef bint read_cr(CPU *c, u32 n, u64 *v) noexcept nogil:
         v[0] = c.s.cr2
     elif n == 3:
         v[0] = c.s.cr3
+    elif n == 8 and code64(c):
+        if c.s.cpl:
+            return fail(c, EXC_GP, 0)
+        v[0] = (<LocalApic>c.apic).cr8() if c.apic != NULL else 0
     elif is_cr(c, n):
         v[0] = c.s.cr4
     else:
@@ -72,6 +77,12 @@ cdef bint write_cr(CPU *c, u32 n, u64 v) noexcept nogil:
         return 1
     if n == 3:
         return write_cr3(c, v)
+    if n == 8 and code64(c):
+        if c.s.cpl or v > 15:
+            return fail(c, EXC_GP, 0)
+        if c.apic != NULL:
+            (<LocalApic>c.apic).set_cr8(v)
+        return 1
     if is_cr(c, n):
         return write_cr4(c, v)
     return fail(c, EXC_UD, 0)
@@ -81,7 +92,7 @@ cdef Insn *copy_cr(CPU *c, Insn *i) noexcept nogil:
     cdef u64 v = 0
     if not read_cr(c, i.x, &v):
         return unwind(c, i)
-    (<u64 *>(<u8 *>c + i.dst))[0] = v
+    (<u64 *>(<u8 *>c + i.dst))[0] = v if i.osz == 8 else v & <u64>0xFFFFFFFF
     return next_insn(c, i)
 
 
@@ -128,13 +139,23 @@ cdef Insn *lmsw_m(CPU *c, Insn *i, acc_t a) noexcept nogil:
     return load_msw(c, i, (<u16 *>p)[0])
 
 
+cdef inline bint hidden(CPU *c) noexcept nogil:
+    """CR4.UMIP keeps system addresses and selectors from user code."""
+    return c.s.cr4 & CR4_UMIP != 0 and c.s.cpl != 0
+
+
 cdef Insn *smsw_r(CPU *c, Insn *i, uint_t t) noexcept nogil:
+    if hidden(c):
+        return fault(c, i, EXC_GP, 0)
     put(c, i.dst, <uint_t>c.s.cr0)
     return next_insn(c, i)
 
 
 cdef Insn *smsw_m(CPU *c, Insn *i, acc_t a) noexcept nogil:
-    cdef u8 *p = wr_at(c, i.seg, ea(c, i), 2, a)
+    cdef u8 *p
+    if hidden(c):
+        return fault(c, i, EXC_GP, 0)
+    p = wr_at(c, i.seg, ea(c, i), 2, a)
     if p == NULL:
         return miss(c, i)
     (<u16 *>p)[0] = <u16>c.s.cr0
@@ -163,7 +184,7 @@ cdef Insn *mov_rD(CPU *c, Insn *i) noexcept nogil:
     cdef u32 n = i.x
     if not check_dr(c, &n):
         return unwind(c, i)
-    (<u64 *>(<u8 *>c + i.dst))[0] = c.s.dr[n]
+    (<u64 *>(<u8 *>c + i.dst))[0] = c.s.dr[n] if i.osz == 8 else c.s.dr[n] & <u64>0xFFFFFFFF
     return next_insn(c, i)
 
 
@@ -192,6 +213,91 @@ cdef Insn *invlpg_m(CPU *c, Insn *i) noexcept nogil:
         mmu_invlpg(c, lin)
     return resume(c, i)
 
+
+cdef enum:  # INVPCID types
+    INVPCID_ADDRESS = 0
+    INVPCID_CONTEXT = 1
+    INVPCID_ALL_GLOBAL = 2
+    INVPCID_ALL = 3
+
+
+cdef Insn *invpcid_rm(CPU *c, Insn *i, acc_t a) noexcept nogil:
+    """Descriptor: PCID in bits 0-11, 52 reserved ones, the linear address."""
+    cdef u64 type = (<u64 *>(<u8 *>c + i.dst))[0], pcid, lin
+    cdef u64 *p
+    if i.osz != 8:
+        type = <u32>type
+    if c.s.cpl:
+        return fault(c, i, EXC_GP, 0)
+    p = <u64 *>rd_at(c, i.seg, ea(c, i), 16, a)
+    if p == NULL:
+        return miss(c, i)
+    pcid = p[0]
+    lin = p[1]
+    if type > INVPCID_ALL or pcid >> 12:
+        return fault(c, i, EXC_GP, 0)
+    if type == INVPCID_ADDRESS:
+        if not canonical(lin) or pcid and not c.s.cr4 & CR4_PCIDE:
+            return fault(c, i, EXC_GP, 0)
+    elif type == INVPCID_CONTEXT and pcid and not c.s.cr4 & CR4_PCIDE:
+        return fault(c, i, EXC_GP, 0)
+    mmu_invpcid(c, <u32>type, <u32>pcid, lin)
+    return resume(c, i)
+
+
+cdef Insn *set_ac(CPU *c, Insn *i, u32 ac) noexcept nogil:
+    """STAC and CLAC: for supervisor code."""
+    if c.s.cpl or c.s.eflags & F_VM or not c.s.cr0 & CR0_PE:
+        return fault(c, i, EXC_UD, 0)
+    c.s.eflags = c.s.eflags & ~<u32>F_AC | ac
+    return next_insn(c, i)
+
+
+cdef Insn *stac(CPU *c, Insn *i) noexcept nogil:
+    return set_ac(c, i, F_AC)
+
+
+cdef Insn *clac(CPU *c, Insn *i) noexcept nogil:
+    return set_ac(c, i, 0)
+
+
+# ---------------------------------------------------------------- FS and GS bases
+
+cdef Insn *rdfsbase_r(CPU *c, Insn *i, uint_t t) noexcept nogil:
+    if not c.s.cr4 & CR4_FSGSBASE:
+        return fault(c, i, EXC_UD, 0)
+    put(c, i.dst, <uint_t>c.s.seg_base[FS])
+    return next_insn(c, i)
+
+
+cdef Insn *rdgsbase_r(CPU *c, Insn *i, uint_t t) noexcept nogil:
+    if not c.s.cr4 & CR4_FSGSBASE:
+        return fault(c, i, EXC_UD, 0)
+    put(c, i.dst, <uint_t>c.s.seg_base[GS])
+    return next_insn(c, i)
+
+
+cdef Insn *wrfsbase_r(CPU *c, Insn *i, uint_t t) noexcept nogil:
+    cdef u64 v = (<uint_t *>(<u8 *>c + i.dst))[0]
+    if not c.s.cr4 & CR4_FSGSBASE:
+        return fault(c, i, EXC_UD, 0)
+    if not canonical(v):
+        return fault(c, i, EXC_GP, 0)
+    c.s.seg_base[FS] = v
+    return next_insn(c, i)
+
+
+cdef Insn *wrgsbase_r(CPU *c, Insn *i, uint_t t) noexcept nogil:
+    cdef u64 v = (<uint_t *>(<u8 *>c + i.dst))[0]
+    if not c.s.cr4 & CR4_FSGSBASE:
+        return fault(c, i, EXC_UD, 0)
+    if not canonical(v):
+        return fault(c, i, EXC_GP, 0)
+    c.s.seg_base[GS] = v
+    return next_insn(c, i)
+
+
+# ---------------------------------------------------------------- what caches need
 
 cdef Insn *privileged_nop(CPU *c, Insn *i) noexcept nogil:
     """INVD, WBINVD: there are no caches to speak of."""
@@ -231,8 +337,11 @@ cdef Insn *rdmsr(CPU *c, Insn *i) noexcept nogil:
 cdef Insn *wrmsr(CPU *c, Insn *i) noexcept nogil:
     if c.s.cpl:
         return fault(c, i, EXC_GP, 0)
+    sync(c, i)
     if not write_msr(c, <u32>c.s.gpr[RCX], tsc_now(c, i), edx_eax(c)):
+        c.now_adj = 0
         return unwind(c, i)
+    c.now_adj = 0
     return resume(c, i)
 
 
@@ -248,6 +357,11 @@ cdef Insn *rdtscp(CPU *c, Insn *i) noexcept nogil:
         return fault(c, i, EXC_GP, 0)
     put_edx_eax(c, tsc_now(c, i))
     c.s.gpr[RCX] = <u32>c.s.tsc_aux
+    return next_insn(c, i)
+
+
+cdef Insn *rdpid_r(CPU *c, Insn *i) noexcept nogil:
+    (<u64 *>(<u8 *>c + i.dst))[0] = c.s.tsc_aux
     return next_insn(c, i)
 
 
@@ -345,6 +459,18 @@ cdef int register(Registry r) except -1:
     r.add("smsw_r", 8, <handler_t>smsw_r[u64], <handler_t>smsw_r[u64])
     any_size(r, "smsw_m", <handler_t>smsw_m[fast_t], <handler_t>smsw_m[slow_t])
     any_size(r, "invlpg_m", <handler_t>invlpg_m, <handler_t>invlpg_m)
+    any_size(r, "invpcid_rm", <handler_t>invpcid_rm[fast_t], <handler_t>invpcid_rm[slow_t])
+    any_size(r, "stac", <handler_t>stac, <handler_t>stac)
+    any_size(r, "clac", <handler_t>clac, <handler_t>clac)
+    r.add("rdfsbase_r", 4, <handler_t>rdfsbase_r[u32], <handler_t>rdfsbase_r[u32])
+    r.add("rdfsbase_r", 8, <handler_t>rdfsbase_r[u64], <handler_t>rdfsbase_r[u64])
+    r.add("rdgsbase_r", 4, <handler_t>rdgsbase_r[u32], <handler_t>rdgsbase_r[u32])
+    r.add("rdgsbase_r", 8, <handler_t>rdgsbase_r[u64], <handler_t>rdgsbase_r[u64])
+    r.add("wrfsbase_r", 4, <handler_t>wrfsbase_r[u32], <handler_t>wrfsbase_r[u32])
+    r.add("wrfsbase_r", 8, <handler_t>wrfsbase_r[u64], <handler_t>wrfsbase_r[u64])
+    r.add("wrgsbase_r", 4, <handler_t>wrgsbase_r[u32], <handler_t>wrgsbase_r[u32])
+    r.add("wrgsbase_r", 8, <handler_t>wrgsbase_r[u64], <handler_t>wrgsbase_r[u64])
+    any_size(r, "rdpid_r", <handler_t>rdpid_r, <handler_t>rdpid_r)
     any_size(r, "invd", <handler_t>privileged_nop, <handler_t>privileged_nop)
     any_size(r, "wbinvd", <handler_t>privileged_nop, <handler_t>privileged_nop)
     any_size(r, "clflush_m", <handler_t>clflush_m[fast_t], <handler_t>clflush_m[slow_t])

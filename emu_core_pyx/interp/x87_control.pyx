@@ -1,24 +1,23 @@
-"""x87 control: control and status words, environment, FNSAVE/FRSTOR, FXSAVE/FXRSTOR, stack pointer, WAIT.
+"""x87 control: control and status words, environment, FNSAVE/FRSTOR, stack pointer, WAIT.
 
 FCS and FDS are saved as 0 in protected mode (see cpu/fpu.pxd).  In real and virtual-8086 mode the linear addresses of
 the image use the segments noted with the last unmasked exception.
-Spec: SDM vol. 1, 8.1.10 (Saving the x87 FPU's State) with the four images, 10.5 (FXSAVE and FXRSTOR); vol. 2.
+Spec: SDM vol. 1, 8.1.10 (Saving the x87 FPU's State) with the four images; vol. 2.
 """
-from libc.string cimport memcpy, memset
-from emu_core_pyx.types cimport acc_t, fast_t, slow_t, u8, u16, u32, u64
+from libc.string cimport memcpy
+from emu_core_pyx.types cimport acc_t, fast_t, slow_t, u8, u16, u32
 from emu_core_pyx.cpu.state cimport CPU
-from emu_core_pyx.cpu.bits cimport CR0_MP, CR0_TS, CR4_OSFXSR, EXC_GP, EXC_NM, RAX
+from emu_core_pyx.cpu.bits cimport CR0_MP, CR0_TS, EXC_NM, RAX
 from emu_core_pyx.cpu.softfloat cimport SW_ES
 from emu_core_pyx.cpu.fpu cimport (
     fpu_blocked, fpu_get_sw, fpu_get_tags, fpu_init, fpu_host_sync, fpu_set_cw, fpu_set_sw, fpu_set_tags,
     fpu_update_es, st, st_pop,
 )
 from emu_core_pyx.decode.registry cimport Registry
-from emu_core_pyx.block.insn cimport MODE_64, MODE_PE, MODE_SIZE, Insn, handler_t
+from emu_core_pyx.block.insn cimport MODE_PE, Insn, handler_t
 from emu_core_pyx.interp.dispatch cimport fault, finish, insn_rip, leave, miss, next_insn, unwind
-from emu_core_pyx.interp.simd cimport mxcsr_current, mxcsr_load
 from emu_core_pyx.interp.x87 cimport note_none
-from emu_core_pyx.mmu.access cimport ea, rd_at, rmw_at, wr_at
+from emu_core_pyx.mmu.access cimport ea, rd_at, wr_at
 
 ctypedef short env16_t
 ctypedef int env32_t
@@ -250,73 +249,6 @@ cdef Insn *frstor_m(CPU *c, Insn *i, env_t w, acc_t a) noexcept nogil:
     return finish(c, i, <slow_t>0)
 
 
-cdef inline u32 xmm_count(CPU *c) noexcept nogil:
-    """XMM registers an image holds; none while the system has not said it saves them."""
-    if not c.s.cr4 & CR4_OSFXSR:
-        return 0
-    return 16 if (c.mode & MODE_SIZE) == MODE_64 else 8
-
-
-cdef Insn *fxsave_m(CPU *c, Insn *i, acc_t a) noexcept nogil:
-    cdef u64 at = ea(c, i)
-    cdef u8 *p
-    cdef u32 k
-    if (c.s.seg_base[i.seg] + at) & 15:
-        return fault(c, i, EXC_GP, 0)
-    p = rmw_at(c, i.seg, at, 512, a)        # what the image does not define stays
-    if p == NULL:
-        return miss(c, i)
-    (<u16 *>p)[0] = c.s.fpu.cw
-    (<u16 *>p)[1] = fpu_get_sw(c)
-    (<u16 *>p)[2] = c.s.fpu.tags
-    (<u16 *>p)[3] = c.s.fpu.fop
-    if i.osz == 8:
-        (<u64 *>(p + 8))[0] = c.s.fpu.fip
-        (<u64 *>(p + 16))[0] = c.s.fpu.fdp
-    else:
-        (<u64 *>(p + 8))[0] = <u32>c.s.fpu.fip
-        (<u64 *>(p + 16))[0] = <u32>c.s.fpu.fdp
-    (<u32 *>(p + 24))[0] = mxcsr_current(c)
-    (<u32 *>(p + 28))[0] = 0xFFFF
-    for k in range(8):
-        memcpy(p + 32 + 16 * k, st(c, k), 10)
-        memset(p + 32 + 16 * k + 10, 0, 6)
-    if xmm_count(c):
-        memcpy(p + 160, &c.s.xmm[0], 16 * xmm_count(c))
-    return finish(c, i, a)
-
-
-cdef Insn *fxrstor_m(CPU *c, Insn *i, acc_t a) noexcept nogil:
-    cdef u64 at = ea(c, i)
-    cdef u8 *p
-    cdef u32 k
-    if (c.s.seg_base[i.seg] + at) & 15:
-        return fault(c, i, EXC_GP, 0)
-    p = rd_at(c, i.seg, at, 512, a)
-    if p == NULL:
-        return miss(c, i)
-    if (<u32 *>(p + 24))[0] & <u32>0xFFFF0000:
-        return fault(c, i, EXC_GP, 0)
-    c.s.fpu.tags = p[4]
-    c.s.fpu.fop = (<u16 *>p)[3] & 0x7FF
-    if i.osz == 8:
-        c.s.fpu.fip = (<u64 *>(p + 8))[0]
-        c.s.fpu.fdp = (<u64 *>(p + 16))[0]
-    else:
-        c.s.fpu.fip = (<u32 *>(p + 8))[0]
-        c.s.fpu.fdp = (<u32 *>(p + 16))[0]
-    c.s.fpu.fcs = 0
-    c.s.fpu.fds = 0
-    fpu_set_cw(c, (<u16 *>p)[0])
-    fpu_set_sw(c, (<u16 *>p)[1])
-    for k in range(8):
-        memcpy(st(c, k), p + 32 + 16 * k, 10)
-    if xmm_count(c):
-        memcpy(&c.s.xmm[0], p + 160, 16 * xmm_count(c))
-    mxcsr_load(c, (<u32 *>(p + 24))[0])
-    return finish(c, i, <slow_t>0)
-
-
 cdef int add_env(Registry r, u32 size, env_t w) except -1:
     r.add("fnstenv_m", size, <handler_t>fnstenv_m[env_t, fast_t], <handler_t>fnstenv_m[env_t, slow_t])
     r.add("fldenv_m", size, <handler_t>fldenv_m[env_t, fast_t], <handler_t>fldenv_m[env_t, slow_t])
@@ -336,8 +268,6 @@ cdef int register(Registry r) except -1:
     r.add("fldcw_m", 0, <handler_t>fldcw_m[fast_t], <handler_t>fldcw_m[slow_t])
     r.add("fnstcw_m", 0, <handler_t>fnstcw_m[fast_t], <handler_t>fnstcw_m[slow_t])
     r.add("fnstsw_m", 0, <handler_t>fnstsw_m[fast_t], <handler_t>fnstsw_m[slow_t])
-    r.add("fxsave_m", 0, <handler_t>fxsave_m[fast_t], <handler_t>fxsave_m[slow_t])
-    r.add("fxrstor_m", 0, <handler_t>fxrstor_m[fast_t], <handler_t>fxrstor_m[slow_t])
     add1(r, "fnstsw_a", <handler_t>fnstsw_a)
     add1(r, "fnclex", <handler_t>fnclex)
     add1(r, "fninit", <handler_t>fninit)

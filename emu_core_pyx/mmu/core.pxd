@@ -17,6 +17,10 @@ cdef void mmu_cr3_loaded(CPU *c) noexcept nogil
 # CR0.PG/WP, CR4.PSE/PAE/PGE/SMEP/SMAP, EFER.NXE, A20 or breakpoints changed: everything goes.
 cdef void mmu_flush_all(CPU *c) noexcept nogil
 cdef void mmu_invlpg(CPU *c, u64 lin) noexcept nogil
+# CR3 was loaded with bit 63: what the new PCID has cached may stay.
+cdef void mmu_cr3_kept(CPU *c) noexcept nogil
+# INVPCID of a type that has been checked.
+cdef void mmu_invpcid(CPU *c, u32 type, u32 pcid, u64 lin) noexcept nogil
 # Host pointer to RAM/ROM bytes of one page for instruction fetch, or NULL (MMIO: fetch byte-wise).
 cdef const u8 *code_ptr(CPU *c, u64 phys) noexcept nogil
 # This page now holds decoded code: writes to it must take the slow path (and so code_written).

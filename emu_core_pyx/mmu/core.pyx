@@ -14,7 +14,8 @@ from libc.string cimport memcpy, memset
 from emu_core_pyx.types cimport i64, u8, u32, u64
 from emu_core_pyx.cpu.state cimport CPU, TlbEntry
 from emu_core_pyx.cpu.bits cimport (
-    CR0_PG_SHIFT, CR0_WP, CR4_PAE, CR4_PGE, CR4_PSE, CR4_SMAP, CR4_SMEP, EFER_LMA, EFER_NXE, EXC_PF,
+    CR0_PG_SHIFT, CR0_WP, CR4_PAE, CR4_PGE, CR4_PSE, CR4_SMAP, CR4_SMEP, EFER_LMA, EFER_NXE, EXC_PF, FEAT_LM,
+    FEAT_PDPE1GB,
 )
 from emu_core_pyx.cpu.control cimport page_watched
 from emu_core_pyx.block.cache cimport code_written
@@ -26,11 +27,11 @@ from emu_core_pyx.mmu.shadow cimport (
     shadow_drop_all, shadow_edit, shadow_free, shadow_lookup, shadow_mark_fetched, shadow_new, shadow_switch,
 )
 from emu_core_pyx.mmu.tlb cimport (
-    MODE_SHADOW, PHYSICAL_BITS, TAG_BUS, TAG_HOOKED, TAG_KIND, TAG_NONE, Mmu, Target, TlbSet, hold, revoke, revoke_all,
+    MODE_SHADOW, PHYSICAL_BITS, PHYSICAL_BITS_LONG, TAG_BUS, TAG_HOOKED, TAG_KIND, TAG_NONE, Mmu, Target, TlbSet, hold, revoke, revoke_all,
     set_init, tlb_clear, tlb_flush,
 )
 from emu_core_pyx.mmu.walk cimport (
-    E_BIG, E_FLAGS, E_X, PF_I, PF_U, PF_W, PTE_D, PTE_G, PTE_P, PTE_U, PTE_W, Walk, guest_walk,
+    E_BIG, E_FLAGS, E_HUGE, E_X, PF_I, PF_U, PF_W, PTE_D, PTE_G, PTE_P, PTE_U, PTE_W, Walk, guest_walk,
 )
 
 
@@ -86,7 +87,8 @@ cdef void refresh_mode(CPU *c) noexcept nogil:
     cdef Mmu *m = <Mmu *>c.mmu
     cdef u64 above
     m.sig = signature(c)
-    m.maxphy = PHYSICAL_BITS
+    m.maxphy = PHYSICAL_BITS_LONG if c.feat & FEAT_LM else PHYSICAL_BITS
+    m.page1g = c.feat & FEAT_PDPE1GB != 0
     m.wp = (c.s.cr0 & CR0_WP) != 0
     m.pse = (c.s.cr4 & CR4_PSE) != 0
     m.smep = (c.s.cr4 & CR4_SMEP) != 0
@@ -180,6 +182,22 @@ cdef void mmu_cr3_loaded(CPU *c) noexcept nogil:
     new_gen(c)
 
 
+cdef void mmu_cr3_kept(CPU *c) noexcept nogil:
+    mmu_cr3_loaded(c)
+
+
+cdef void mmu_invpcid(CPU *c, u32 type, u32 pcid, u64 lin) noexcept nogil:
+    cdef Mmu *m = <Mmu *>c.mmu
+    if type == 0:
+        mmu_invlpg(c, lin)
+        return
+    if m.mode == MODE_SHADOW:
+        return
+    tlb_flush(m.set[0], type != 2)
+    tlb_flush(m.set[1], type != 2)
+    new_gen(c)
+
+
 cdef void mmu_invlpg(CPU *c, u64 lin) noexcept nogil:
     cdef Mmu *m = <Mmu *>c.mmu
     cdef u64 page = lin & ~<u64>0xFFF, region = lin >> 22, bit
@@ -187,6 +205,10 @@ cdef void mmu_invlpg(CPU *c, u64 lin) noexcept nogil:
     m.n.invlpg += 1
     if m.mode == MODE_SHADOW:
         return              # the edit it follows has done it
+    if m.huge:              # any region may hold pieces of the page
+        drop_all(c)
+        m.huge = 0
+        return
     if m.big[(region >> 6) & 15] >> (region & 63) & 1:
         for k in range(1024):
             tlb_clear(m.set[0], region << 22 | k << 12)
@@ -290,6 +312,8 @@ cdef void tlb_fill(CPU *c, u64 lin, u64 entry, u32 access, Target *t) noexcept n
     if m.mode != MODE_SHADOW:
         if entry & E_BIG:
             m.big[(page >> 28) & 15] |= <u64>1 << ((page >> 22) & 63)
+            if entry & E_HUGE:
+                m.huge = 1
         if kind == ACC_EXEC:
             bit = (page >> 12) & 32767
             m.fetched[bit >> 6] |= <u64>1 << (bit & 63)
@@ -392,7 +416,7 @@ cdef bint load_pdptes(CPU *c, u64 cr3) noexcept nogil:
     cdef u32 k
     if not c.s.a20:
         at &= ~(<u64>1 << 20)
-    reserved = ~((<u64>1 << PHYSICAL_BITS) - 1) | 0x1E6
+    reserved = ~((<u64>1 << (<Mmu *>c.mmu).maxphy) - 1) | 0x1E6
     phys_read(c, at, v, 32)
     for k in range(4):
         if v[k] & PTE_P and v[k] & reserved:

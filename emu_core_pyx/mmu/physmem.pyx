@@ -143,14 +143,14 @@ cdef class PhysMem:
 
     def add_rom(self, u64 phys, data, str name="rom"):
         """Put a read-only image at `phys` (page-aligned; a short last page is filled with ones).  Its first frame."""
-        cdef const u8[:] src = data
-        cdef u64 n = src.shape[0]
+        cdef bytes src = bytes(memoryview(data))
+        cdef u64 n = len(src)
         cdef u32 first, k
         if phys & 0xFFF or n == 0 or phys + n > FOUR_GIB:
             raise ValueError(f"ROM {name!r}: {n} bytes at {phys:#x}: must be page-aligned, below 4 GiB and not empty")
         first = self._take(n)
         memset(self.p.base + (<u64>first << 12), 0xFF, (n + 0xFFF) & ~<u64>0xFFF)
-        memcpy(self.p.base + (<u64>first << 12), &src[0], n)
+        memcpy(self.p.base + (<u64>first << 12), <const u8 *>src, n)
         for k in range(<u32>((n + 0xFFF) >> 12)):
             self.p.flags[first + k] = FRAME_ROM
         self.alias(phys, first, n, False, name)
@@ -204,15 +204,15 @@ cdef class PhysMem:
 
     def write(self, u64 phys, data):
         """Write as a DMA master would: code and page tables in the way are noticed, ROM is not changed."""
-        cdef const u8[:] src = data
-        cdef u64 k, done = 0, n = src.shape[0]
+        cdef bytes src = bytes(memoryview(data))
+        cdef u64 k, done = 0, n = len(src)
         cdef u32 f
         while done < n:
             k = min(0x1000 - (phys & 0xFFF), n - done)
             f = frame_wr(&self.p, phys)
             if f != 0 and f != DROP:
                 f -= 1
-                memcpy(self.p.base + (<u64>f << 12) + (phys & 0xFFF), &src[done], k)
+                memcpy(self.p.base + (<u64>f << 12) + (phys & 0xFFF), <const u8 *>src + done, k)
                 if self.p.flags[f] & FRAME_HOOKS:
                     if self.p.cpu != NULL:
                         self.p.written(self.p.cpu, f, phys, <u32>k)

@@ -13,6 +13,7 @@ from emu_core_pyx.cpu.bits cimport (
     CR0_AM, EXC_AC, EXC_GP, EXC_SS, F_AC, SEG_CODE, SEG_DB, SEG_EC, SEG_NULL, SEG_P, SEG_RW, SS,
 )
 from emu_core_pyx.cpu.control cimport data_breakpoint
+from emu_core_pyx.cpu.sysmem cimport canonical
 from emu_core_pyx.block.insn cimport MODE_64, MODE_PE, MODE_SIZE
 from emu_core_pyx.interp.dispatch cimport likely, unlikely
 from emu_core_pyx.mmu.core cimport (
@@ -70,11 +71,11 @@ cdef bint alignment_fault(CPU *c, u64 lin, u32 n) noexcept nogil:
 cdef inline bint linear(CPU *c, u32 seg, u64 off, u32 n, bint write, u64 *lin) noexcept nogil:
     """Segment and alignment checks; the linear address."""
     cdef u64 at = off + c.s.seg_base[seg]
-    if likely(off + n <= (c.s.seg_wend[seg] if write else c.s.seg_rend[seg]) and off + n >= n):
-        pass
-    elif (c.mode & MODE_SIZE) == MODE_64:
-        if (at >> 47) + 1 > 1 and (at >> 47) != 0x1FFFF or ((at + n - 1) ^ at) >> 47:
+    if (c.mode & MODE_SIZE) == MODE_64:
+        if not canonical(at) or not canonical(at + n - 1):      # a wrap at 2^64 is for the page tables to judge
             return segment_fault(c, seg)
+    elif likely(off + n <= (c.s.seg_wend[seg] if write else c.s.seg_rend[seg]) and off + n >= n):
+        pass
     elif not segment_check(c, seg, off, n, write):
         return 0
     if (c.mode & MODE_SIZE) != MODE_64:

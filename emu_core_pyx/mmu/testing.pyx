@@ -8,7 +8,7 @@ from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy
 from emu_core_pyx.types cimport fast_t, slow_t, u8, u32, u64
 from emu_core_pyx.cpu.state cimport CPU, TLB_SIZE, TlbEntry
-from emu_core_pyx.cpu.bits cimport EXC_NONE
+from emu_core_pyx.cpu.bits cimport EXC_NONE, FEAT_PDPE1GB
 from emu_core_pyx.block.insn cimport MODE_32, MODE_PE
 from emu_core_pyx.bus.bus cimport Bus
 from emu_core_pyx.bus.device cimport Device
@@ -86,7 +86,7 @@ cdef class TestCpu:
         self.c.s.a20 = 1
         self.c.s.eflags = 2
         self.c.mode = MODE_32 | MODE_PE
-        self.c.feat = 0xFFFFFFFF
+        self.c.feat = 0xFFFFFFFF | FEAT_PDPE1GB
         self.mem = PhysMem(ram_bytes, below_4g)
         self.bus = Bus()
         self.c.bus = <void *>self.bus

@@ -17,7 +17,8 @@ cdef struct TlbSet:     # the TLB of one privilege level
 
 cdef enum:
     MODE_SHADOW = 1
-    PHYSICAL_BITS = 36  # MAXPHYADDR, as cpu/cpuid.pyx reports it
+    PHYSICAL_BITS = 36  # MAXPHYADDR, as cpu/cpuid.pyx reports it; with long mode
+    PHYSICAL_BITS_LONG = 40
     MAX_SETS = 64
 
 cdef struct MmuCounters:
@@ -63,6 +64,8 @@ cdef struct Mmu:
     void *shadow        # shadow.Shadow *
     MmuCounters n
     void *mem_owner     # PhysMem object (a reference is held)
+    u32 page1g          # 1 GiB pages exist
+    u32 huge            # pieces of some are in the TLB
 
 cdef struct Target:     # what one page-bounded access hit
     u8 *host            # NULL: bus

@@ -21,6 +21,7 @@ cdef enum:              # result: PTE_P/W/U/D/G, and
     E_X = 0x8           # instructions may be fetched
     E_FETCHED = 0x200   # they have been (shadow entries)
     E_BIG = 0x400       # piece of a large page
+    E_HUGE = 0x800      # of a 1 GiB page
     E_FLAGS = 0xFFF
     E_ALL = 0x4F        # P W U X D: no paging
 

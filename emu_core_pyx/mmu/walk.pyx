@@ -81,7 +81,7 @@ cdef bint guest_walk(CPU *c, u64 lin, u32 access, Walk *w) noexcept nogil:
             return 0
         rsvd = m.rsvd & ent
         if level > 1 and ent & PTE_PS:
-            if level == 4:
+            if level == 4 or level == 3 and not m.page1g:
                 rsvd |= PTE_PS
             elif m.pae:
                 big = 1
@@ -123,7 +123,7 @@ cdef bint guest_walk(CPU *c, u64 lin, u32 access, Walk *w) noexcept nogil:
                 ent |= PTE_D
     w.entry = (base & m.a20_mask) | rights | PTE_P | (ent & (PTE_D | PTE_G))
     if big:
-        w.entry |= E_BIG
+        w.entry |= E_BIG | (E_HUGE if shift == 30 else 0)
     return 1
 
 

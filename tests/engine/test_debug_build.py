@@ -47,9 +47,13 @@ def sanitized(folder: Path, *argv: str) -> str:
         subprocess.run(["gcc", f"-print-file-name={lib}"], capture_output=True, text=True, check=True).stdout.strip()
         for lib in ("libasan.so", "libubsan.so")
     ]
+    stubs = folder / "build" / "stubs"
+    stubs.mkdir(parents=True, exist_ok=True)
+    # it is loaded with RTLD_DEEPBIND, which sanitizers cannot live with
+    (stubs / "capstone.py").write_text("raise ModuleNotFoundError('not under a sanitizer', name='capstone')\n")
     env = os.environ | {
         "LD_PRELOAD": " ".join(found),
-        "PYTHONPATH": str(folder),
+        "PYTHONPATH": f"{stubs}{os.pathsep}{folder}",
         "PYTHONMALLOC": "malloc",
         "EMU_TEST_DEBUG": "",
         # Python itself leaks at exit, on purpose
@@ -59,8 +63,8 @@ def sanitized(folder: Path, *argv: str) -> str:
     done = subprocess.run([sys.executable, *argv], cwd=folder, env=env, capture_output=True, text=True, timeout=3000)
     text = done.stdout + done.stderr
     reports = [line for line in text.splitlines() if "runtime error" in line or "AddressSanitizer" in line]
-    assert not reports, "\\n".join(sorted(set(reports)))
-    assert done.returncode == 0, text[-4000:]
+    assert not reports, "\n".join(sorted(set(reports)))
+    assert done.returncode == 0, (done.returncode, done.stdout[-3000:], done.stderr[-3000:])
     return text
 
 
@@ -85,4 +89,5 @@ def test_demo_guest(build: Path) -> None:
     "tests", ["tests/devices", "tests/mmu", "tests/isa", "tests/engine", "tests/boot/test_raw.py tests/boot/test_acpi.py"]
 )
 def test_suites(build: Path, tests: str) -> None:
-    sanitized(build, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests.split())
+    """Without the other emulators, which would inherit the sanitizer."""
+    sanitized(build, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", "not bochs and not qemu", *tests.split())

@@ -96,11 +96,14 @@ class Oracle:
         self.batch = batch
         self._dir = tempfile.TemporaryDirectory(prefix="oracle-")
         try:
-            self._exe = build(self._dir.name)
+            self._exe = self.build(self._dir.name)
         except OracleMissing:
             self._dir.cleanup()
             raise
         self._start()
+
+    build = staticmethod(build)
+    result_dtype = staticmethod(result_dtype)
 
     def _start(self):
         self._p = subprocess.Popen([str(self._exe)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
@@ -146,7 +149,7 @@ class Oracle:
         window = cases.dtype["window"].shape[0] if "window" in cases.dtype.names else 0
         if window_at + window > WINDOW_SIZE:
             raise ValueError("window outside WINDOW_SIZE")
-        out = np.empty(len(cases), result_dtype(window, fx))
+        out = np.empty(len(cases), self.result_dtype(window, fx))
         for at in range(0, len(cases), self.batch):
             self._part(np.ascontiguousarray(cases[at:at + self.batch]), out[at:at + self.batch], window_at, window, fx)
         return out

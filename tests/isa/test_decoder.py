@@ -271,6 +271,29 @@ def test_prefix_order(decoder):
     assert decoder.decode(b"\x64\x3e\x8b\x00", MODE[32])["seg"] == DS
 
 
+def test_vex(decoder):
+    """VEX (SDM 2A 2.3): inverted R, X, B, vvvv; W; where it is LDS and LES; vvvv must be 1111 where nothing uses it."""
+    got = decoder.decode(bytes.fromhex("c46288f2 4420 40".replace(" ", "")), MODE[64])
+    assert got["name"] == "andn_rrm" and got["osz"] == 8
+    assert (got["dst"], got["x"], got["base"], got["index"], got["disp"]) == (8 * 8, 14 * 8, 0, 128, 0x40)
+    got = decoder.decode(bytes.fromhex("c442a8f2ff"), MODE[64])
+    assert (got["name"], got["dst"], got["x"], got["src"], got["osz"]) == ("andn_rrr", 15 * 8, 10 * 8, 15 * 8, 8)
+    got = decoder.decode(bytes.fromhex("c4e2f8f2ff"), MODE[32])
+    assert (got["name"], got["dst"], got["x"], got["src"], got["osz"]) == ("andn_rrr", 7 * 8, 0, 7 * 8, 4)
+    assert decoder.decode(bytes.fromhex("c4e2a8f2ff"), MODE[32])["x"] == 2 * 8
+    for bits in (32, 64):
+        assert decoder.decode(bytes.fromhex("c4e37bf0c105"), MODE[bits])["name"] == "rorx_rri"
+        assert decoder.decode(bytes.fromhex("c4e36bf0c105"), MODE[bits])["name"] == "ud"       # vvvv
+        assert decoder.decode(bytes.fromhex("c4e37ff0c105"), MODE[bits])["name"] == "ud"       # L
+        assert decoder.decode(bytes.fromhex("66c4e37bf0c105"), MODE[bits])["name"] == "ud"
+        assert decoder.decode(bytes.fromhex("c4ff7bf0c105"), MODE[bits])["name"] == "ud"       # no such map
+    assert decoder.decode(bytes.fromhex("c40410"), MODE[32])["name"] == "lseg_rm"
+    assert decoder.decode(bytes.fromhex("c4e2f8f2ff"), MODE[32] & 3)["name"] == "ud"           # real mode
+    assert decoder.decode(bytes.fromhex("c4e2f8f2ff"), MODE[32] & 3 | 8)["name"] == "ud"       # virtual-8086 mode
+    raw = bytes.fromhex("c4e37bf0c105")
+    assert [decoder.decode(raw[:k], MODE[32]) for k in range(6)] == [NEED_MORE] * 6
+
+
 def test_every_row_is_reachable(decoder):
     """Each row decodes from some bytes (tables without dead rows)."""
     rng = random.Random(7)
@@ -278,13 +301,19 @@ def test_every_row_is_reachable(decoder):
     for bits in (32, 64):
         for escape in (b"", b"\x0f", b"\x0f\x38", b"\x0f\x3a"):
             for prefix in (b"", b"\x66", b"\xf3", b"\xf2"):
-                for rex in (b"", b"\x48") if bits == 64 else (b"",):
+                for rex in (b"", b"\x48", b"\x41") if bits == 64 else (b"",):
                     for op in range(256):
                         every = escape in (b"", b"\x0f") and (op >= 0xD8 or op in (0xAE, 1))
                         modrms = range(256) if every else (*range(0, 64, 8), *range(192, 256, 8))
                         for modrm in modrms:
                             got = decoder.decode(prefix + rex + escape + bytes([op, modrm]) + rng.randbytes(12), MODE[bits])
                             seen.add(got["op"] if isinstance(got, dict) else 0)
+        for pp in range(4):
+            for mmmmm in (1, 2, 3):
+                for op in range(256):
+                    for modrm in (*range(0, 64, 8), *range(192, 256, 8)):
+                        got = decoder.decode(bytes([0xC4, 0xE0 | mmmmm, 0x78 | pp, op, modrm]) + rng.randbytes(12), MODE[bits])
+                        seen.add(got["op"] if isinstance(got, dict) else 0)
     dead = [repr(tables.ROWS[k]) for k in range(2, len(tables.ROWS)) if k not in seen and tables.ROWS[k].mnemonic != "ud"]
     # F3 and F2 of MOV moffs etc. never differ; UD rows report op 0
     assert dead == []

@@ -59,6 +59,30 @@ NEEDS = [
     ("0f f4 c1", "sse2", "pmuludq mm"),
     ("0f 5b c1", "sse2", "cvtdq2ps"),
     ("0f ae 3e", "clflush", "clflush"),
+    ("f2 0f 7c c1", "sse3", "haddps"),
+    ("df 0e", "sse3", "fisttp"),
+    ("f2 0f f0 06", "sse3", "lddqu"),
+    ("0f 38 00 c1", "ssse3", "pshufb mm"),
+    ("66 0f 3a 0f c1 03", "ssse3", "palignr"),
+    ("66 0f 38 17 c1", "sse4.1", "ptest"),
+    ("66 0f 3a 08 c1 00", "sse4.1", "roundps"),
+    ("66 0f 3a 15 06 00", "sse4.1", "pextrw mem"),
+    ("66 0f 3a 63 c1 00", "sse4.2", "pcmpistri"),
+    ("f2 0f 38 f0 06", "sse4.2", "crc32"),
+    ("0f 38 f0 06", "movbe", "movbe"),
+    ("f3 0f b8 c1", "popcnt", "popcnt"),
+    ("66 0f 38 dc c1", "aes", "aesenc"),
+    ("66 0f 3a 44 c1 00", "pclmulqdq", "pclmulqdq"),
+    ("0f 38 c8 c1", "sha-ni", "sha1nexte"),
+    ("0f c7 f0", "rdrand", "rdrand"),
+    ("0f c7 f8", "rdseed", "rdseed"),
+    ("66 0f 38 f6 c1", "adx", "adcx"),
+    ("c4 e2 60 f2 c1", "bmi1", "andn"),
+    ("c4 e2 60 f3 d9", "bmi1", "blsi"),
+    ("c4 e2 61 f7 c1", "bmi2", "shlx"),
+    ("c4 e3 7b f0 c1 03", "bmi2", "rorx"),
+    ("0f ae 26", "xsave", "xsave"),
+    ("31 c9 0f 01 d0", "xsave", "xgetbv"),
 ]
 EVERYWHERE = [
     ("0f c8", "bswap"),
@@ -100,12 +124,26 @@ def test_identity(model):
 
 
 def test_max_is_everything():
-    low = {n for n, bit in FEATURES.items() if bit < 1 << 32}
+    low = {n for n, bit in FEATURES.items() if bit < 1 << 30}
     a, b, c, d = cpuid("max", 1)
     assert low <= set(models()["max"].features)
     for n in low:
         assert d & FEATURES[n], n
-    assert cpuid("max", 0x80000001)[3] & 1 << 20  # NX
+    assert cpuid("max", 0x80000001) == (0, 0, 1 << 5, 1 << 20)  # LZCNT; NX
+    # SSE3 PCLMULQDQ SSSE3 SSE4.1 SSE4.2 MOVBE POPCNT AES XSAVE OSXSAVE RDRAND
+    assert c == sum(1 << k for k in (0, 1, 9, 19, 20, 22, 23, 25, 26, 27, 30))
+    # BMI1 BMI2 RDSEED ADX SHA, and what the x87 is like
+    assert cpuid("max", 7) == (0, sum(1 << k for k in (3, 6, 8, 13, 18, 19, 29)), 0, 0)
+    assert cpuid("max", 7, 1) == (0, 0, 0, 0)
+    assert [cpuid("max", 13, k) for k in range(3)] == [(3, 576, 576, 0), (0, 0, 0, 0), (0, 0, 0, 0)]
+    assert cpuid("max", 0)[0] == 13
+
+
+@pytest.mark.parametrize("model", IDENTITY)
+def test_older_models_have_nothing_of_it(model):
+    assert cpuid(model, 1)[2] == 0
+    if IDENTITY[model][0] >= 2:
+        assert cpuid(model, 7) == cpuid(model, IDENTITY[model][0])
     assert cpuid("max", 0x80000008)[0] & 0xFF >= 36
 
 
@@ -144,6 +182,7 @@ CR4_BITS = {
     "pge": 0x80,
     "fxsr": 0x200,
     "sse": 0x400,
+    "xsave": 0x40000,
 }
 
 

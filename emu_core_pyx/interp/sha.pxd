@@ -1,0 +1,4 @@
+"""SHA extensions."""
+from emu_core_pyx.decode.registry cimport Registry
+
+cdef int register(Registry r) except -1
