@@ -239,6 +239,7 @@ cdef void nested(CPU *c, u32 first) noexcept nogil:
         if deliver(c, vector, kind, has_error_code(c, vector), err, c.s.gpr[RIP]) == DONE:
             return
         if vector == EXC_DF and not c.s.cr0 & CR0_PE:
+            note_chain(c, <u32>c.exc, c.exc_error)
             shutdown(c)
             return
         first = vector

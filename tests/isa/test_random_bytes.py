@@ -252,3 +252,30 @@ def test_random_bytes(host, path):
     report = "\n".join(f"{len(v)}x {name}: {fields}\n{v[0]}"
                        for (name, fields), v in sorted(groups.items(), key=lambda g: -len(g[1]))[:40])
     assert not groups, f"{sum(map(len, groups.values()))} of {compared} cases differ ({touched} left out):\n{report}"
+
+
+def test_lock_prefix(host):
+    """LOCK before every opcode, memory and register forms of every /digit: allowed or #UD as on the host."""
+    from emu_core_pyx.isacheck import CaseRunner
+    feat, decoder = models()["max"].feat, Decoder.with_every_handler()
+    codes = []
+    one = [bytes([k]) for k in range(256) if bytes([k]) not in PREFIXES and k != 0x0F]
+    for opcode in one + [bytes([0x0F, k]) for k in range(256)]:
+        for digit in range(8):
+            for modrm in (digit << 3 | 6, 0xC0 | digit << 3 | 3):       # [ESI], EBX
+                for size in (b"", b"\x66"):
+                    plain = size + opcode + bytes([modrm]) + bytes(8)
+                    insn = decoder.decode(plain, MODE, feat)
+                    codes.append(b"\xf0" + plain[:insn["len"]])
+    cases = Oracle.cases(len(codes), 64)
+    for k, code in enumerate(codes):
+        set_code(cases, code, k)
+    cases["gpr"] = np.arange(8) * 3
+    cases["gpr"][:, 6] = WINDOW + WINDOW_AT + 16
+    cases["gpr"][:, ESP] = WINDOW + WINDOW_AT + 48
+    theirs = host.run(cases, WINDOW_AT)
+    ours = CaseRunner().run(cases, np.zeros(len(cases), theirs.dtype), WINDOW_AT)
+    for r in (ours, theirs):
+        r["eflags"] &= EFLAGS_COMPARED
+    assert [codes[k].hex() for k in np.flatnonzero(ours != theirs)] == []
+    assert (theirs["vec"] == -1).sum() > 100 and (theirs["vec"] == 6).sum() > 5000

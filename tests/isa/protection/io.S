@@ -55,6 +55,21 @@ main:   PORT "iopl 3, no bitmap", 0x3002, "inb $0xE0, %al"
         PORT "bitmap at the limit", 2, "inb $0xA8, %al"
         movw $0xFFFF, tss + 102
         PORT "offset beyond", 2, "inb $0xA8, %al"
+        movw $0x50, tss + 102
+        BITMAP 103
+        PORT "bitmap over the TSS itself, a zero field", 2, "inb $0x80, %al"
+        PORT "bitmap over the TSS itself, its offset field", 2, "inb $0xB4, %al"
+        PORT "bitmap over the TSS itself, last byte", 2, "inb $0xB8, %al"
+        movw $104, tss + 102
+        BITMAP 104
+        PORT "one byte of bitmap, word access at its start", 2, "movw $1, %dx; inw %dx, %ax"
+        movw $0x7000, tss16 + 2
+        movw $SEL_DATA0, tss16 + 4
+        movl $SEL_TSS16, %eax
+        ltr %ax
+        PORT "a 16-bit TSS has no bitmap", 2, "inb $0xA8, %al"
+        PORT "iopl 3 with a 16-bit TSS", 0x3002, "inb $0xA8, %al"
+        movw $0xFFFF, tss + 102
         BITMAP 167
         PORT "cli iopl 0", 2, "cli"
         PORT "cli iopl 3", 0x3002, "cli"
