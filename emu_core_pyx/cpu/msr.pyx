@@ -6,8 +6,8 @@ from emu_core_pyx.types cimport u32, u64
 from emu_core_pyx.devices.lapic cimport LocalApic
 from emu_core_pyx.cpu.state cimport CPU
 from emu_core_pyx.cpu.bits cimport (
-    EXC_GP, FEAT_APIC, FEAT_ARCH_CAP, FEAT_LM, FEAT_MCA, FEAT_MTRR, FEAT_NX, FEAT_PAE, FEAT_PAT, FEAT_RDTSCP, FEAT_SEP, FEAT_SYSCALL,
-    FEAT_TSC, FEAT_TSC_DEADLINE, FS, GS,
+    EXC_GP, FEAT_APIC, FEAT_ARCH_CAP, FEAT_LM, FEAT_MCA, FEAT_MTRR, FEAT_NX, FEAT_PAE, FEAT_PAT, FEAT_RDTSCP, FEAT_SEP,
+    FEAT_SYSCALL, FEAT_TSC, FEAT_TSC_DEADLINE, FS, GS,
 )
 from emu_core_pyx.cpu.control cimport write_efer
 from emu_core_pyx.cpu.cpuid cimport Model

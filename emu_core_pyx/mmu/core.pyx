@@ -27,8 +27,8 @@ from emu_core_pyx.mmu.shadow cimport (
     shadow_drop_all, shadow_edit, shadow_free, shadow_lookup, shadow_mark_fetched, shadow_new, shadow_switch,
 )
 from emu_core_pyx.mmu.tlb cimport (
-    MODE_SHADOW, PHYSICAL_BITS, PHYSICAL_BITS_LONG, TAG_BUS, TAG_HOOKED, TAG_KIND, TAG_NONE, Mmu, Target, TlbSet, hold, revoke, revoke_all,
-    set_init, tlb_clear, tlb_flush,
+    MODE_SHADOW, PHYSICAL_BITS, PHYSICAL_BITS_LONG, TAG_BUS, TAG_HOOKED, TAG_KIND, TAG_NONE, Mmu, Target, TlbSet, hold, revoke,
+    revoke_all, set_init, tlb_clear, tlb_flush,
 )
 from emu_core_pyx.mmu.walk cimport (
     E_BIG, E_FLAGS, E_HUGE, E_X, PF_I, PF_U, PF_W, PTE_D, PTE_G, PTE_P, PTE_U, PTE_W, Walk, guest_walk,

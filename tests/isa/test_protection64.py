@@ -36,10 +36,12 @@ DIFFERS = {
     "iretq beyond the compat limit": LIMITS, "ds limit is there in compat code": LIMITS, "compat: null ds": LIMITS,
     "ljmp to the tss": "QEMU has loaded CS when it faults",
     "syscall from compat": "#UD on Intel's processors",
-    "lstar non-canonical": "WRMSR checks", "kernel gs base non-canonical": "WRMSR checks", "fs base non-canonical": "WRMSR checks",
+    "lstar non-canonical": "WRMSR checks", "kernel gs base non-canonical": "WRMSR checks",
+    "fs base non-canonical": "WRMSR checks",
     "wrgsbase non-canonical": "checked", "efer bits": "reserved", "efer lme off while paging": "#GP",
     "1 gib page with reserved bits": "RSVD comes with P",
-    "reserved bit": "RSVD comes with P", "reserved ps in pml4e": "RSVD comes with P", "cr8 reserved": "#GP", "read across the canonical boundary": "QEMU looks at the first byte only",
+    "reserved bit": "RSVD comes with P", "reserved ps in pml4e": "RSVD comes with P", "cr8 reserved": "#GP",
+    "read across the canonical boundary": "QEMU looks at the first byte only",
     "non-canonical read through the stack segment": "#SS",
 }
 
@@ -54,7 +56,8 @@ def kernel64(tmp_path_factory):
     def build(name):
         elf = where / f"{name}.elf"
         if not elf.exists():
-            subprocess.run(["gcc", *LINK, f"-I{HERE}", "-o", f"{elf}64", str(HERE / f"{name}.S")], check=True, capture_output=True)
+            subprocess.run(["gcc", *LINK, f"-I{HERE}", "-o", f"{elf}64", str(HERE / f"{name}.S")], check=True,
+                           capture_output=True)
             subprocess.run(["objcopy", "-O", "elf32-i386", f"{elf}64", str(elf)], check=True, capture_output=True)
         return elf
 
@@ -73,7 +76,8 @@ def run(command, elf, out):
 @pytest.mark.parametrize("mmu", ["tlb", "shadow"])
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_same_as_golden(kernel64, tmp_path, request, name, mmu):
-    lines = run([*EMU, "run", "-cpu", "max64", "-accel", f"interp,mmu={mmu}", "-serial", "none"], kernel64(name), tmp_path / "out")
+    ours = [*EMU, "run", "-cpu", "max64", "-accel", f"interp,mmu={mmu}", "-serial", "none"]
+    lines = run(ours, kernel64(name), tmp_path / "out")
     golden = GOLDEN / f"{name}.txt"
     if request.config.getoption("--bless", default=False):
         GOLDEN.mkdir(exist_ok=True)
