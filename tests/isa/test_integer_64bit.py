@@ -25,8 +25,8 @@ ONE_BYTE = [op for op in range(256) if op not in (
 TWO_BYTE = [*range(0x40, 0x50), *range(0x80, 0xA0), 0xA3, 0xA4, 0xA5, 0xAB, 0xAC, 0xAD, 0xAF, 0xB0, 0xB1, 0xB3, 0xB6, 0xB7, 0xBA,
             0xBB, 0xBC, 0xBD, 0xBE, 0xBF, 0xC0, 0xC1, 0xC3, *range(0xC8, 0xD0), 0x1F, 0x0B, 0xC7, 0xB8]
 EDGES = np.array([0, 1, 2, 7, 8, 15, 16, 31, 32, 63, 64, 0x7F, 0x80, 0xFF, 0x8000, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF,
-                  0x100000000, 0x7FFFFFFFFFFFFFFF, 0x8000000000000000, 0xFFFFFFFFFFFFFFFF, 0xFFFFFFFF80000000, 0x800000000000, 0x7FFFFFFFFFFC,
-                  0xFFFF7FFFFFFFFFFF], np.uint64)
+                  0x100000000, 0x7FFFFFFFFFFFFFFF, 0x8000000000000000, 0xFFFFFFFFFFFFFFFF, 0xFFFFFFFF80000000, 0x800000000000,
+                  0x7FFFFFFFFFFC, 0xFFFF7FFFFFFFFFFF], np.uint64)
 LATER = re.compile(rb"\xf3[\x40-\x4f\x66\x67\x2e\x3e]*\x0f\xbc")     # TZCNT
 RIP = 17
 FAR = {"callf_m", "jmpf_m", "lseg_rm", "rdrand_r", "rdseed_r", "rdpid_r", "xabort", "ud", "popcnt_rr", "popcnt_rm"}
@@ -49,7 +49,7 @@ def runner(request):
 
 def explained(name, case, theirs, ours):
     """CALL to a non-canonical address: the SDM checks the target first, AMD's processors push first.  REP with a 32-bit address
-    size that does nothing (ECX = 0, or a fault at once): processors clear upper halves of the registers, not all the same."""
+    size that does nothing (ECX = 0, or a fault at once): processors clear upper halves of registers, not all the same."""
     code = bytes(case["code"][:case["code_len"]])
     if name in ("call_r", "call_m"):
         return ours["vec"] == 13 and theirs["vec"] in (12, 13, 14)
