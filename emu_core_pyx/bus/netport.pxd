@@ -1,8 +1,9 @@
 """The socket of a network card: Ethernet frames (without FCS) between the card and whatever is at the cable's other end.
 
 The card calls `send`; the frame waits in a ring, stamped with its time, and `tx_ready` (wired to the CPU's STOP pin) makes the
-run loop come back so that the backend can `take` it.  `alarm` wakes the backend at a virtual time in the same way.  The backend calls `deliver`; frames reach the card's `receive` in order, none
-before its time.  A card without room returns 0, and says `resume` when it has some again.
+run loop come back so that the backend can `take` it.  `alarm` wakes the backend at a virtual time in the same way.  The backend
+calls `deliver`; frames reach the card's `receive` in order, none before its time.  A card without room returns 0, and says `resume`
+when it has some again.
 """
 from emu_core_pyx.types cimport u8, u32, u64
 from emu_core_pyx.bus.device cimport Device, Line
