@@ -1,10 +1,11 @@
 """Build what `roms/` holds from its sources: `python firmware/build.py [--check]`.
 
 GNU as, gcc (-m32) and ld; the same inputs give the same bytes (no paths, dates or build ids in the
-output).  `--check` builds aside and compares with roms/, for the test.
+output), and their sums in roms/README.md follow.  `--check` builds aside and compares with roms/, for the test.
 """
 import argparse
 import hashlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -30,16 +31,59 @@ def demo(out: Path, work: Path) -> None:
                     "--no-warn-rwx-segments", "-T", "kernel.ld", "-s", "-o", str(out), *objects], cwd=src, check=True)
 
 
-TARGETS = {"demo.elf": demo}
+FLAGS_BIOS = [*(f for f in CFLAGS if f != "-m32"), "-mregparm=3", "-mpreferred-stack-boundary=2", "-fomit-frame-pointer",
+              "-fno-strict-aliasing", "--param=min-pagesize=0"]      # page 0 is the vector table
+FLAGS16 = [*FLAGS_BIOS, "-m16"]
+FLAGS_POST = [*FLAGS_BIOS, "-m32"]
+LD = ["ld", "-m", "elf_i386", "--build-id=none", "-z", "noexecstack", "--no-warn-rwx-segments"]
+
+
+def compile_all(src: Path, flags: list[str], work: Path, defines: tuple[str, ...] = ()) -> list[str]:
+    """Every .S and .c file of a folder, in order of name; the objects."""
+    objects = []
+    for path in sorted([*src.glob("*.S"), *src.glob("*.c")], key=lambda p: p.name):
+        obj = work / f"{src.name}_{path.name}.o"
+        subprocess.run(["gcc", *flags, *defines, "-c", path.name, "-o", str(obj)], cwd=src, check=True)
+        objects.append(str(obj))
+    return objects
+
+
+def bios(out: Path, work: Path) -> None:
+    """The system BIOS: the runtime (one 16-bit segment at E000h), then POST and the fixed entry points (F000h)."""
+    src = HERE / "bios"
+    runtime, post = work / "runtime.elf", work / "post.elf"
+    subprocess.run([*LD, "-T", "bios.ld", "-o", str(runtime), *compile_all(src, FLAGS16, work)], cwd=src, check=True)
+    symbols = subprocess.run(["nm", "-g", "--defined-only", str(runtime)], check=True, capture_output=True, text=True).stdout
+    places = work / "runtime_symbols.ld"
+    rows = sorted((name, int(value, 16)) for value, _, name in (line.split() for line in symbols.splitlines()))
+    places.write_text("".join(f"r16_{name} = {value + 0xE0000:#x}; o16_{name} = {value:#x};\n" for name, value in rows))
+    subprocess.run([*LD, "-T", "post.ld", "-o", str(post), *compile_all(src / "post", FLAGS_POST, work), str(places)],
+                   cwd=src / "post", check=True)
+    image = bytearray(0x20000)
+    for elf, base in ((runtime, 0), (post, 0x10000)):
+        flat = work / f"{elf.name}.bin"
+        subprocess.run(["objcopy", "-O", "binary", str(elf), str(flat)], check=True)
+        data = flat.read_bytes()
+        if len(data) > 0x10000:
+            raise SystemExit(f"{elf.name}: {len(data)} bytes do not fit into a segment")
+        image[base:base + len(data)] = data
+    image[0x1FFFF] = -sum(image[:0x1FFFF]) & 0xFF
+    out.write_bytes(image)
+
+
+TARGETS = {"demo.elf": demo, "bios.bin": bios}
 
 
 def main() -> int:
     ap = argparse.ArgumentParser(description=__doc__)
+    ap.add_argument("name", nargs="*", choices=[[], *TARGETS], help="only these images")
     ap.add_argument("--check", action="store_true", help="compare with roms/ instead of writing there; exit 1 if they differ")
     args = ap.parse_args()
     bad = 0
     with tempfile.TemporaryDirectory() as tmp:
         for name, build in TARGETS.items():
+            if args.name and name not in args.name:
+                continue
             out = Path(tmp) / name
             build(out, Path(tmp))
             data = out.read_bytes()
@@ -50,6 +94,9 @@ def main() -> int:
                 print(f"{name}: {'as committed' if same else 'DIFFERS from roms/'}")
             else:
                 (ROMS / name).write_bytes(data)
+                readme = ROMS / "README.md"
+                row = re.compile(rf"^(\| `{re.escape(name)}` \|.*`)[0-9a-f]{{64}}(` \|)$", re.M)
+                readme.write_text(row.sub(rf"\g<1>{digest}\2", readme.read_text()))
                 print(f"{digest}  {name}  {len(data)} bytes")
     return 1 if bad else 0
 
