@@ -13,6 +13,7 @@ from . import layout as at
 from .boot import BootPlan, acpi, flat, plan_boot, read_image
 from .config import MachineConfig
 from .core import Engine, core_error, new_device, new_dma, new_engine
+from .cpu import parse_cpu
 from .errors import BoardError, ConfigError, ImageError
 
 # emu_core_pyx/bus/cpupins.pxd
@@ -81,8 +82,9 @@ class Board:
         self._pieces: list[tuple[int, bytes]] = []
         self._firmware = b""
         self.boot_plan = self._plan()
+        cpu = parse_cpu(config.cpu)
         try:
-            self.engine: Engine = new_engine(config.memory_bytes, config.cpu, config.mmu)
+            self.engine: Engine = new_engine(config.memory_bytes, cpu.model, config.mmu, cpu.feat)
         except MemoryError:
             raise ConfigError(f"this computer cannot give {config.memory} of memory to the guest") from None
         self.devices: dict[str, Any] = {}

@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from .cpu import parse_cpu
 from .errors import ConfigError, suggest
 
-CPU_MODELS = ("486", "pentium", "pentium2", "pentium3", "qemu32", "max", "qemu64", "x86-64-v2", "max64")
 MMU_MODES = ("tlb", "shadow")
 CLOCKS = ("virtual", "host")
 CHARDEVS = ("stdio", "mon:stdio", "file", "pty", "unix", "null", "buffer")
@@ -99,7 +99,7 @@ class MachineConfig:
     """A PC (440FX, PIIX3).
 
     memory       "256M", "1G"; a bare number counts MiB
-    cpu          one of CPU_MODELS
+    cpu          a model and its features: "max", "qemu64", "max,-aes" (emu run -cpu help)
     kernel       Linux bzImage, Multiboot 1 or ELF32; initrd: its initial RAM disk or Multiboot modules "a args,b"
     append       kernel command line
     raw_addr     load `kernel` as a flat binary there and start it
@@ -150,7 +150,8 @@ class MachineConfig:
             raise ConfigError(f"memory {self.memory} is not a multiple of 4 KiB")
         put(self, "memory_bytes", size)
         put(self, "rtc_unix", parse_rtc(self.rtc_base))
-        for what, value, known in (("cpu", self.cpu, CPU_MODELS), ("mmu", self.mmu, MMU_MODES), ("clock", self.clock, CLOCKS)):
+        parse_cpu(self.cpu)
+        for what, value, known in (("mmu", self.mmu, MMU_MODES), ("clock", self.clock, CLOCKS)):
             if value not in known:
                 raise ConfigError(f"unknown {what} {value!r}" + suggest(str(value), known))
         if not 0 <= self.icount_shift <= 10:

@@ -101,9 +101,15 @@ class Engine(Protocol):
     def load_cpu(self, data: bytes) -> None: ...
 
 
-def new_engine(ram_bytes: int, cpu: str, mmu: str) -> Engine:
-    """A processor with its memory, bus and clock."""
-    return cast(Engine, import_module("emu_core_pyx.engine").Engine(ram_bytes, cpu, mmu))
+def new_engine(ram_bytes: int, cpu: str, mmu: str, feat: int | None = None) -> Engine:
+    """A processor with its memory, bus and clock; `feat` in place of the model's own features."""
+    return cast(Engine, import_module("emu_core_pyx.engine").Engine(ram_bytes, cpu, mmu, feat))
+
+
+def cpu_tables() -> tuple[dict[str, frozenset[str]], dict[str, int]]:
+    """Features by model, and the bit of each feature in `feat`."""
+    cpuid = import_module("emu_core_pyx.cpu.cpuid")
+    return {name: frozenset(model.features) for name, model in cpuid.models().items()}, dict(cpuid.FEATURES)
 
 
 def new_device(part: str) -> Any:

@@ -220,7 +220,7 @@ cdef class Engine:
 
     # ---- life -----------------------------------------------------------------------------------
 
-    def __cinit__(self, u64 ram_bytes, str cpu="max", str mmu="tlb"):
+    def __cinit__(self, u64 ram_bytes, str cpu="max", str mmu="tlb", feat=None):
         self.c = <CPU *>calloc(1, sizeof(CPU))
         if self.c == NULL:
             raise MemoryError("CPU")
@@ -241,7 +241,7 @@ cdef class Engine:
         (<BlockCache *>self.c.cache).registry = <void *>self.registry
         self.c.handlers = (<Registry>self.registry).rows
         self.c.bus = <void *>self.bus
-        set_model(self.c, cpu)
+        set_model(self.c, cpu, feat)
         self.c.mmu = mmu_new(self.c, self.mem, MODE_SHADOW if mmu == "shadow" else 0)
         self.c.s.a20 = 1
         self.c.exc = EXC_NONE

@@ -41,8 +41,8 @@ cdef class CaseRunner:
     cdef readonly Engine engine
     cdef bint stepping
 
-    def __init__(self, str cpu="max", str mmu="tlb", str path="step"):
-        self.engine = Engine(4 << 20, cpu, mmu)
+    def __init__(self, str cpu="max", str mmu="tlb", str path="step", feat=None):
+        self.engine = Engine(4 << 20, cpu, mmu, feat)
         self.stepping = path == "step"
         mem = self.engine.mem
 

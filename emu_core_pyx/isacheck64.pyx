@@ -37,8 +37,8 @@ cdef class CaseRunner64:
     cdef readonly Engine engine
     cdef bint stepping
 
-    def __init__(self, str cpu="max64", str mmu="tlb", str path="step"):
-        self.engine = Engine(4 << 20, cpu, mmu)
+    def __init__(self, str cpu="max", str mmu="tlb", str path="step", feat=None):
+        self.engine = Engine(4 << 20, cpu, mmu, feat)
         self.stepping = path == "step"
         mem = self.engine.mem
 

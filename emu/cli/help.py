@@ -16,7 +16,7 @@ emu: an x86 PC in a program
   emu info [options of run]     the devices, ports, interrupts and memory of that machine
   emu --version
 
-emu-system-i386 takes the same options as `emu run` and stands in for qemu-system-i386.
+emu-system-i386 and emu-system-x86_64 take the same options as `emu run` and stand in for QEMU's.
 Without input from outside every run of the same machine takes the same course, bit for bit.
 """
 

@@ -1,4 +1,4 @@
-"""The options of `emu run` and `emu-system-i386`, in QEMU's spelling: one method each.
+"""The options of `emu run`, `emu-system-i386` and `emu-system-x86_64`, in QEMU's spelling: one method each.
 
 What is accepted works or changes nothing for the guest; what is not known, or known and not here, fails with a
 word of advice.  Spec: QEMU's invocation page (qemu-system-x86_64(1)).
@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..config import CPU_MODELS, DebugExitConfig, LoaderConfig, MachineConfig, SerialConfig
+from .. import cpu
+from ..config import DebugExitConfig, LoaderConfig, MachineConfig, SerialConfig
 from ..errors import ConfigError, suggest
 from ..trace import ITEMS, parse_items
 
@@ -73,6 +74,7 @@ class Options:
     show_counters: bool = False
     timeout: float | None = None
     notes: list[str] = field(default_factory=list)
+    only32: bool = False        # emu-system-i386: processors without long mode
 
     def config(self) -> MachineConfig:
         """The machine; fills in the serial port that -nographic implies."""
@@ -182,14 +184,13 @@ def _m(o: Options, value: str) -> None:
     o.machine["memory"] = args["size"]
 
 
-@option("cpu", "MODEL", "processor: " + ", ".join(CPU_MODELS), 0)
+@option("cpu", "MODEL[,+x][,-y]", "processor and its features; -cpu help lists them (default max)", 0)
 def _cpu(o: Options, value: str) -> None:
     if value in ("help", "?"):
-        raise Leave("Processor models:\n" + "\n".join(f"  {name}" for name in CPU_MODELS))
-    model, *flags = split_commas(value)
-    if flags:
-        raise ConfigError(f"-cpu: single features ({','.join(flags)}) cannot be chosen; a model can")
-    o.machine["cpu"] = model
+        raise Leave(cpu.help_text())
+    if o.only32 and "lm" in cpu.parse_cpu(value).features:
+        value += ",-lm"
+    o.machine["cpu"] = value
 
 
 @option("smp", "N", "processors: 1", 0)

@@ -1,4 +1,4 @@
-"""emu-system-i386: stands in for qemu-system-i386."""
+"""emu-system-i386 and emu-system-x86_64: stand in for QEMU's programs of these names."""
 from __future__ import annotations
 
 import sys
@@ -10,9 +10,9 @@ from .options import Leave, Options, parse
 from .session import run_machine, say
 
 
-def run_command(prog: str, argv: Sequence[str], defaults: dict[str, object]) -> int:
+def run_command(prog: str, argv: Sequence[str], defaults: dict[str, object], *, only32: bool = False) -> int:
     """Parse, run, and give the exit status."""
-    options = Options(prog=prog, machine=dict(defaults))
+    options = Options(prog=prog, machine=dict(defaults), only32=only32)
     try:
         parse(argv, options)
     except Leave as text:
@@ -25,5 +25,10 @@ def run_command(prog: str, argv: Sequence[str], defaults: dict[str, object]) -> 
 
 
 def main_i386(argv: Sequence[str] | None = None) -> int:
+    """Entry point; the processor defaults to QEMU's, and none has long mode."""
+    return run_command("emu-system-i386", sys.argv[1:] if argv is None else argv, {"cpu": "qemu32"}, only32=True)
+
+
+def main_x86_64(argv: Sequence[str] | None = None) -> int:
     """Entry point; the processor defaults to QEMU's."""
-    return run_command("emu-system-i386", sys.argv[1:] if argv is None else argv, {"cpu": "qemu32"})
+    return run_command("emu-system-x86_64", sys.argv[1:] if argv is None else argv, {"cpu": "qemu64"})

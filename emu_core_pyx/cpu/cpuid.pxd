@@ -24,5 +24,5 @@ cdef struct Model:
 # CPUID with these EAX and ECX, in the present state of the processor.
 cdef void cpuid(CPU *c, u32 leaf, u32 sub, u32 *out) noexcept nogil
 cdef Model *find_model(str name) except NULL
-# Make this the processor's model: c.model and c.feat; takes effect fully with cpu_reset.
-cdef int set_model(CPU *c, str name) except -1
+# Make this the processor's model: c.model and c.feat (the model's own, unless given); takes effect fully with cpu_reset.
+cdef int set_model(CPU *c, str name, object feat=*) except -1

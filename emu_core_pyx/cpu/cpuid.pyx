@@ -1,10 +1,10 @@
 """CPU models and the CPUID instruction (SDM 2A "CPUID", AP-485).
 
 A feature bit is set only when everything behind it is implemented.  Models carry the signatures QEMU gives the same
-names; `max` is every feature of this emulator's 32-bit processor, `max64` of its 64-bit one.
+names; `max` is every feature there is.  emu/cpu.py reads `-cpu NAME,+x,-y`.
 """
 from libc.string cimport memset, strncpy
-from emu_core_pyx.types cimport u8, u32
+from emu_core_pyx.types cimport u8, u32, u64
 from emu_core_pyx.cpu.state cimport CPU
 from emu_core_pyx.cpu.bits cimport (
     CR4_OSXSAVE, FEAT_ADX, FEAT_AES, FEAT_APIC, FEAT_ARCH_CAP, FEAT_BMI1, FEAT_BMI2, FEAT_CLFSH, FEAT_CMOV, FEAT_CX16,
@@ -17,7 +17,7 @@ from emu_core_pyx.cpu.bits cimport (
 from emu_core_pyx.cpu.sysmem cimport code64
 
 cdef enum:
-    N_MODELS = 9
+    N_MODELS = 8
     APIC_ENABLE = 0x800     # IA32_APIC_BASE.EN
     OSXSAVE = 0x8000000         # leaf 1 ECX: CR4.OSXSAVE
     FDP_EXCPTN_ONLY = 0x40      # leaf 7 EBX: what the x87 does on every model, see cpu/fpu.pxd
@@ -76,10 +76,9 @@ _PENTIUM3 = _PENTIUM2 + " sse"
 _QEMU32 = "fpu de pse tsc msr pae mce cx8 apic sep pge cmov pat mmx fxsr sse sse2"
 _SSE4 = " sse3 ssse3 sse4.1 sse4.2 popcnt"
 _LATER = _SSE4 + " abm movbe aes pclmulqdq sha-ni xsave rdrand rdseed bmi1 bmi2 adx"
-_MAX = _PENTIUM3 + " clflush sse2 nx" + _LATER
 _QEMU64 = _QEMU32 + " mtrr mca pse36 clflush lm syscall nx lahf_lm cx16 sse3"
 _V2 = _QEMU64 + " vme rdtscp" + _SSE4
-_MAX64 = _V2 + _LATER + " pdpe1gb pcid invpcid fsgsbase smep smap umip tsc-deadline arch-capabilities"
+_MAX = _V2 + _LATER + " pdpe1gb pcid invpcid fsgsbase smep smap umip tsc-deadline arch-capabilities"
 
 # name: family, model, stepping, basic leaves, extended leaves, brand, leaf 2 (EAX EBX ECX EDX), leaf 4, features
 _TABLE = {
@@ -88,10 +87,9 @@ _TABLE = {
     "pentium2": (6, 5, 2, 2, 0, "", (0x03020101, 0, 0, 0x0C040843), False, _PENTIUM2),
     "pentium3": (6, 7, 3, 3, 0, "", (0x03020101, 0, 0, 0x0C040843), False, _PENTIUM3),
     "qemu32": (6, 6, 3, 4, 0x80000004, "QEMU Virtual CPU version 2.5+", (1, 0, 0x4D, 0x2C307D), True, _QEMU32),
-    "max": (6, 6, 3, 13, 0x80000008, "emu virtual x86 processor", (1, 0, 0x4D, 0x2C307D), True, _MAX),
     "qemu64": (15, 107, 1, 13, 0x80000008, "QEMU Virtual CPU version 2.5+", (1, 0, 0x4D, 0x2C307D), True, _QEMU64),
     "x86-64-v2": (6, 6, 3, 13, 0x80000008, "emu virtual x86-64-v2 processor", (1, 0, 0x4D, 0x2C307D), True, _V2),
-    "max64": (6, 6, 3, 13, 0x80000008, "emu virtual x86-64 processor", (1, 0, 0x4D, 0x2C307D), True, _MAX64),
+    "max": (6, 6, 3, 13, 0x80000008, "emu virtual x86-64 processor", (1, 0, 0x4D, 0x2C307D), True, _MAX),
 }
 _AMD = {"qemu64"}
 
@@ -178,10 +176,10 @@ cdef Model *find_model(str name) except NULL:
     raise ValueError(f"unknown cpu model {name!r}; known: {', '.join(_TABLE)}")
 
 
-cdef int set_model(CPU *c, str name) except -1:
+cdef int set_model(CPU *c, str name, feat=None) except -1:
     cdef Model *m = find_model(name)
     c.model = m
-    c.feat = m.feat
+    c.feat = m.feat if feat is None else <u64>feat
     return 0
 
 

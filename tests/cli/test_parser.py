@@ -8,6 +8,7 @@ from emu.cli.main import main
 from emu.cli.options import LATER, SECTIONS, TABLE, Leave, Options, keyvals, parse, split_commas
 from emu.cli.qemu import main_i386
 from emu.config import SerialConfig
+from emu.cpu import parse_cpu
 
 
 def machine(*argv: str) -> emu.MachineConfig:
@@ -123,7 +124,9 @@ def test_accepted_because_it_changes_nothing(argv: tuple[str, ...]) -> None:
 
 @pytest.mark.parametrize(("argv", "words"), [
     (("-kernle", "x"), "did you mean '-kernel'"), (("-nographics",), "did you mean '-nographic'"),
-    (("-cpu", "pentum3"), "did you mean 'pentium3'"), (("-cpu", "max,+nx"), "cannot be chosen"),
+    (("-cpu", "pentum3"), "did you mean 'pentium3'"), (("-cpu", "max,+avx"), "not implemented"),
+    (("-cpu", "max,+bmi3"), "did you mean 'bmi"),
+    (("-cpu", "max,vendor=x"), "cannot be set"),
     (("-device", "isa-debug-exi"), "did you mean 'isa-debug-exit'"),
     (("-device", "isa-debug-exit,iobas=1"), "did you mean 'iobase'"), (("-serial", "stdin"), "did you mean 'stdio'"),
     (("-serial", "tcp::4444"), "not here"), (("-serial", "file:"), "needs a path"),
@@ -178,6 +181,9 @@ def test_info_lists_the_machine(capsys: pytest.CaptureFixture[str]) -> None:
 def test_processor_default_is_qemus_in_the_drop_in_only() -> None:
     assert Options(machine={"cpu": "qemu32"}).machine["cpu"] == "qemu32"
     assert machine().cpu == "max"
+    small = Options(only32=True)
+    parse(["-cpu", "max", "-kernel", "k"], small)
+    assert "lm" not in parse_cpu(small.config().cpu).features and "lm" in parse_cpu(machine().cpu).features
 
 
 def test_commas() -> None:

@@ -113,7 +113,7 @@ def make(rng, decoder, feat, n):
 
 def test_random(runner, host):
     rng = np.random.default_rng(64)
-    decoder, feat = Decoder.with_every_handler(), models()["max64"].feat
+    decoder, feat = Decoder.with_every_handler(), models()["max"].feat
     wrong = defaultdict(list)
     away = host.mappings()
     done = 0

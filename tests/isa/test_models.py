@@ -1,7 +1,7 @@
 """CPU models: what CPUID says of each, and that instructions outside a model are #UD there and its CR4 and MSR bits #GP.
 
 Signatures and features are those QEMU gives the names 486, pentium, pentium2, pentium3 and qemu32, and VME, which TCG lacks;
-`max` is everything of ours.  SDM 2A "CPUID", AP-485.
+`max` is everything of ours, and any feature can be taken from it.  SDM 2A "CPUID", AP-485.
 """
 
 import shutil
@@ -13,6 +13,10 @@ import pytest
 from emu_core_pyx.cpu.cpuid import FEATURES, models
 from emu_core_pyx.isacheck import CaseRunner
 from oracle import Oracle, result_dtype, set_code
+
+from emu.cpu import NEEDS as DEPENDS
+from emu.cpu import parse_cpu
+from emu.errors import ConfigError
 
 UD = 6
 VME = 2
@@ -94,12 +98,25 @@ EVERYWHERE = [
 ]
 
 
-def run(model, code):
+# 64-bit code only
+NEEDS64 = [
+    ("48 0f c7 0e", "cx16", "cmpxchg16b [rsi]"),
+    ("9f", "lahf_lm", "lahf"),
+    ("9e", "lahf_lm", "sahf"),
+    ("0f 01 f9", "rdtscp", "rdtscp"),
+    ("0f 05", "syscall", "syscall"),
+    ("f3 48 0f ae c0", "fsgsbase", "rdfsbase rax"),
+    ("66 0f 6f 06", "sse2", "movdqa"),
+    ("f3 48 0f bd c1", None, "lzcnt, or bsr"),
+]
+
+
+def run(model, code, feat=None):
     case = Oracle.cases(1, window=512)
     set_code(case, bytes.fromhex(code))
     case["gpr"][:, 6] = 0x20000000
     out = np.zeros(1, result_dtype(512))
-    CaseRunner(model).run(case, out, 0)
+    CaseRunner(model, feat=feat).run(case, out, 0)
     return out[0]
 
 
@@ -129,11 +146,13 @@ def test_max_is_everything():
     assert low <= set(models()["max"].features)
     for n in low:
         assert d & FEATURES[n], n
-    assert cpuid("max", 0x80000001) == (0, 0, 1 << 5, 1 << 20)  # LZCNT; NX
-    # SSE3 PCLMULQDQ SSSE3 SSE4.1 SSE4.2 MOVBE POPCNT AES XSAVE OSXSAVE RDRAND
-    assert c == sum(1 << k for k in (0, 1, 9, 19, 20, 22, 23, 25, 26, 27, 30))
-    # BMI1 BMI2 RDSEED ADX SHA, and what the x87 is like
-    assert cpuid("max", 7) == (0, sum(1 << k for k in (3, 6, 8, 13, 18, 19, 29)), 0, 0)
+    # LAHF_LM LZCNT; NX PDPE1GB RDTSCP LM (SYSCALL shows in 64-bit code only)
+    assert cpuid("max", 0x80000001) == (0, 0, 1 | 1 << 5, sum(1 << k for k in (20, 26, 27, 29)))
+    # SSE3 PCLMULQDQ SSSE3 CX16 PCID SSE4.1 SSE4.2 MOVBE POPCNT TSC-DEADLINE AES XSAVE OSXSAVE RDRAND
+    assert c == sum(1 << k for k in (0, 1, 9, 13, 17, 19, 20, 22, 23, 24, 25, 26, 27, 30))
+    # FSGSBASE BMI1 SMEP BMI2 INVPCID RDSEED ADX SMAP SHA, and what the x87 is like; UMIP; ARCH_CAPABILITIES
+    assert cpuid("max", 7) == (0, sum(1 << k for k in (0, 3, 6, 7, 8, 10, 13, 18, 19, 20, 29)), 4, 1 << 29)
+    assert cpuid("max", 0x80000007)[3] == 0x100  # invariant TSC
     assert cpuid("max", 7, 1) == (0, 0, 0, 0)
     assert [cpuid("max", 13, k) for k in range(3)] == [(3, 576, 576, 0), (0, 0, 0, 0), (0, 0, 0, 0)]
     assert cpuid("max", 0)[0] == 13
@@ -172,6 +191,37 @@ def test_instructions_outside_the_model_are_undefined(model):
     assert [t for code, t in EVERYWHERE if run(model, code)["vec"] == UD] == []
 
 
+def without(feature):
+    """`max` without one feature and what needs it."""
+    return parse_cpu(f"max,-{feature}")
+
+
+@pytest.mark.parametrize("feature", sorted({f for _, f, _ in NEEDS} - {"msr", "tsc"}))
+def test_a_feature_taken_away_takes_its_instructions(feature):
+    cpu = without(feature)
+    wrong = [text for code, needs, text in NEEDS if (run("max", code, cpu.feat)["vec"] == UD) != (needs not in cpu.features)]
+    assert not wrong
+
+
+@pytest.mark.parametrize("feature", ["cx16", "lahf_lm", "rdtscp", "syscall", "fsgsbase", "sse2"])
+def test_the_same_in_64_bit_code(feature):
+    from emu_core_pyx.isacheck64 import CaseRunner64
+    from oracle64 import Oracle64
+    from oracle64 import result_dtype as result64
+    wrong = []
+    for cpu in (parse_cpu("max"), without(feature)):
+        for code, needs, text in NEEDS64:
+            case, out = Oracle64.cases(1, window=512), np.zeros(1, result64(512))
+            set_code(case, bytes.fromhex(code))
+            case["gpr"][:, 6] = 0x20000000
+            CaseRunner64(feat=cpu.feat).run(case, out, 0)
+            if needs == "fsgsbase":     # CR4.FSGSBASE is off there
+                continue
+            if (out[0]["vec"] == UD) != (needs is not None and needs not in cpu.features):
+                wrong.append((text, out[0]["vec"]))
+    assert not wrong
+
+
 CR4_BITS = {
     "vme": 0x3,
     "tsc": 0x4,
@@ -182,7 +232,11 @@ CR4_BITS = {
     "pge": 0x80,
     "fxsr": 0x200,
     "sse": 0x400,
+    "umip": 0x800,
+    "fsgsbase": 0x10000,
     "xsave": 0x40000,
+    "smep": 0x100000,
+    "smap": 0x200000,
 }
 
 
@@ -266,3 +320,33 @@ _start: movl $1, %eax
     ours = cpuid(model, 1)
     assert ours[0] == eax
     assert ours[3] & ~VME == edx & ~VME, f"ours {ours[3]:08x}, QEMU {edx:08x}"
+
+
+def test_every_model_has_what_its_features_need():
+    for name, model in models().items():
+        assert parse_cpu(name).feat == model.feat, name
+    assert set(DEPENDS) | {n for needs in DEPENDS.values() for n in needs} <= set(FEATURES)
+
+
+@pytest.mark.parametrize("text, there, gone", [
+    ("max,-aes", "pclmulqdq", "aes"), ("max,-sse3", "sse2", "sse4.2"), ("qemu64,+popcnt,+aes", "aes", "avx"),
+    ("max,lm=off", "sse4.2", "cx16"), ("max,sse4_1=off", "ssse3", "sse4.2"), ("qemu64,+lzcnt", "abm", "bmi1"),
+    ("max,-avx2,check", "sse2", "avx2"),
+])
+def test_features_on_the_command_line(text, there, gone):
+    cpu = parse_cpu(text)
+    assert there in cpu.features and gone not in cpu.features
+
+
+@pytest.mark.parametrize("text, words", [
+    ("max,+avx2", "not implemented"), ("max,+sse5", "did you mean 'sse"), ("max,-sse,+sse2", "needs sse"), ("max,aes", None),
+    ("max,vendor=GenuineIntel", "vendor cannot be set"), ("qemu46", "did you mean 'qemu64'"), ("486,+lm", "lm needs"),
+    ("max,aes=maybe", "write +NAME"), ("max,", "not a feature"),
+])
+def test_bad_features_fail_with_advice(text, words):
+    if words is None:
+        parse_cpu(text)
+        return
+    with pytest.raises(ConfigError) as caught:
+        parse_cpu(text)
+    assert words in str(caught.value)

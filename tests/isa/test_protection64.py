@@ -76,7 +76,7 @@ def run(command, elf, out):
 @pytest.mark.parametrize("mmu", ["tlb", "shadow"])
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_same_as_golden(kernel64, tmp_path, request, name, mmu):
-    ours = [*EMU, "run", "-cpu", "max64", "-accel", f"interp,mmu={mmu}", "-serial", "none"]
+    ours = [*EMU, "run", "-cpu", "max", "-accel", f"interp,mmu={mmu}", "-serial", "none"]
     lines = run(ours, kernel64(name), tmp_path / "out")
     golden = GOLDEN / f"{name}.txt"
     if request.config.getoption("--bless", default=False):
