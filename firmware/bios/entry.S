@@ -347,5 +347,10 @@ near_call:
     .section .data
     .globl stack_sp
 stack_sp: .word STACK_TOP
+    .globl pam_saved
+pam_saved: .space 4                 /* 440FX 5Ah-5Dh as POST left them, for resets that go on */
+    .globl real_target, real_esp    /* POST's way here and back: its own segment ends read-only */
+real_target: .long 0
+real_esp: .long 0
 in_ss:    .word 0
 in_esp:   .long 0

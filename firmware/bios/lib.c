@@ -44,7 +44,8 @@ void copy_from_far(void *to, u16 seg, u16 off, u32 bytes)
 void insw_far(u16 port, u16 seg, u16 off, u32 words)
 {
     u32 to = off;
-    asm volatile("movw %w3, %%es\n rep insw\n movw %%ds, %w3\n movw %w3, %%es" : "+D"(to), "+c"(words), "+d"(port), "+a"(seg) :: "memory");
+    asm volatile("movw %w3, %%es\n rep insw\n movw %%ds, %w3\n movw %w3, %%es"
+                 : "+D"(to), "+c"(words), "+d"(port), "+a"(seg) :: "memory");
 }
 
 void outsw_far(u16 port, u16 seg, u16 off, u32 words)
@@ -57,7 +58,8 @@ void outsw_far(u16 port, u16 seg, u16 off, u32 words)
 void insl_far(u16 port, u16 seg, u16 off, u32 dwords)
 {
     u32 to = off;
-    asm volatile("movw %w3, %%es\n rep insl\n movw %%ds, %w3\n movw %w3, %%es" : "+D"(to), "+c"(dwords), "+d"(port), "+a"(seg) :: "memory");
+    asm volatile("movw %w3, %%es\n rep insl\n movw %%ds, %w3\n movw %w3, %%es"
+                 : "+D"(to), "+c"(dwords), "+d"(port), "+a"(seg) :: "memory");
 }
 
 void outsl_far(u16 port, u16 seg, u16 off, u32 dwords)

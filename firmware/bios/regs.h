@@ -8,7 +8,7 @@
 #include "layout.h"
 #include "types.h"
 
-#define REG(x) union { u32 e##x##x; u16 x##x; struct { u8 x##l, x##h; }; }
+#define REG(n) union { u32 e##n##x; u16 n##x; struct { u8 n##l, n##h; }; }
 
 struct regs {
     union { u32 edi; u16 di; };

@@ -30,7 +30,13 @@ struct shared {
     u8 has_fpu;
     u8 warm;                /* 40:72 was 1234h */
     u8 n_roms;
-    u16 pad;
+    u16 pirq_router;        /* PCI function */
+    u32 usable_below;       /* RAM ends here, without what POST reserved */
+    u32 pci_hole;           /* PCI memory starts here */
+    u32 cpu_signature, cpu_features;
+    u16 n_cpus;
+    u8 has_display;         /* an option ROM of a display was started */
+    u8 pad;
     struct rom_entry roms[ROM_MAX];
     u32 pir;                /* linear address of the $PIR table, 0: none */
     u32 n_e820;

@@ -10,6 +10,7 @@
 
 extern struct shared r16_shared;
 #define S r16_shared
+#define VERSION "1.0"
 #define BDA ((volatile struct bda *)0x400)
 extern char table_start[];
 
@@ -36,10 +37,52 @@ void chips_init(void);
 void ports_detect(void);
 
 /* memory.c */
+#define TABLE_END 0xFE000
 void memory_init(void);
+void memory_done(void);
 void e820_add(u64 base, u64 length, u32 type);
-void *alloc_high(u32 bytes, u32 align);     /* reserved memory below the top of RAM below 4 GiB, for tables */
-void *alloc_fseg(u32 bytes, u32 align);     /* in the F000 segment, for what an OS searches there */
-u32 alloc_temp(void);                       /* start of free memory for POST's own use only, at 1 MiB */
+void *alloc_high(u32 bytes, u32 align);     /* zeroed, reserved memory below the top of RAM; NULL: no room */
+void *alloc_fseg(u32 bytes, u32 align);     /* zeroed, in the F000 segment, for what an OS searches there; NULL: no room */
+
+/* fwcfg.c */
+struct fwcfg_file { u32 size; u16 key; char name[56]; };
+void fwcfg_init(void);
+int fwcfg_file(const char *name, int exact, u32 n, struct fwcfg_file *found);
+void fwcfg_read(u16 key, void *to, u32 bytes);
+int fwcfg_write(u16 key, u32 offset, const void *from, u32 bytes);
+u64 fwcfg_number(const char *name, u64 otherwise);
+
+/* pci.c */
+struct pci_function {
+    u16 bdf, vendor, device;
+    u8 header, rom_reg, child;
+    u32 class;
+};
+extern struct pci_function pci_functions[];
+extern u32 n_pci_functions;
+void pci_init(void);
+u32 pci_read32(u16 bdf, u32 off);
+u16 pci_read16(u16 bdf, u32 off);
+u8 pci_read8(u16 bdf, u32 off);
+void pci_write32(u16 bdf, u32 off, u32 v);
+void pci_write16(u16 bdf, u32 off, u16 v);
+void pci_write8(u16 bdf, u32 off, u8 v);
+
+/* optrom.c */
+void roms_prepare(void);
+void roms_vga(void);
+void roms_rest(void);
+void roms_done(void);
+
+/* cpu.c */
+void cpu_init(void);
+
+/* tables */
+void tables_load(void);         /* loader.c: ACPI and others from fw_cfg's etc/table-loader */
+void smbios_init(void);
+void pir_init(void);
+void mptable_init(void);
+void bios32_init(void);      /* fixed.S has the structures; their sums */
+u16 pnp_offset(void);          /* of the PnP installation structure in F000h */
 
 #endif

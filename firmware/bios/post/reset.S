@@ -58,22 +58,13 @@ shadow:
     movl $0x90, %ecx
     cmpl $0x29C08086, %eax
     jne 3f
-1:  movl $0x30, %edi                /* PAM0 is F0000h-FFFFFh, the high half only; EBX keeps the shutdown code */
-    movl $7, %esi
-2:  movl $0x80000000, %eax
-    movb %cl, %al
-    andb $0xFC, %al
-    movl $0xCF8, %edx
-    outl %eax, %dx
-    movl %ecx, %edx
-    andl $3, %edx
-    addl $0xCFC, %edx
-    movl %edi, %eax
-    outb %al, %dx
+1:  movl $0x30, %edi                /* F0000h-FFFFFh; EBX keeps the shutdown code */
+    call pam_write
     movl $0x33, %edi
-    incl %ecx
-    decl %esi
-    jnz 2b
+    addl $5, %ecx                   /* E0000h-E7FFFh */
+    call pam_write
+    incl %ecx                       /* E8000h-EFFFFh */
+    call pam_write
 
     cmpb $0x05, %bl                 /* EOI, then through 40:67 */
     je resume
@@ -88,7 +79,26 @@ shadow:
     movl $post_main, %eax
     jmp *%eax
 
+pam_write:                          /* ecx register, edi value */
+    movl $0x80000000, %eax
+    movb %cl, %al
+    andb $0xFC, %al
+    movl $0xCF8, %edx
+    outl %eax, %dx
+    movl %ecx, %edx
+    andl $3, %edx
+    addl $0xCFC, %edx
+    movl %edi, %eax
+    outb %al, %dx
+    ret
+
 resume:
+    movl $0x5A, %ecx                /* option ROMs as they were left */
+4:  movzbl r16_pam_saved - 0x5A(%ecx), %edi
+    call pam_write
+    incl %ecx
+    cmpl $0x5E, %ecx
+    jb 4b
     movl $o_resume16, %eax
     jmp *leave32_place
 
@@ -139,8 +149,8 @@ resume16:                           /* bl: the shutdown code */
     .globl real16
 real16:
     pushal
-    movl %eax, real_target
-    movl %esp, real_esp
+    movl %eax, r16_real_target
+    movl %esp, r16_real_esp
     movl $o_real16_in, %eax
     jmp leave32
     .code16
@@ -154,7 +164,7 @@ real16_in:
     movzwl %sp, %esp
     movw $BDA_SEG, %ax
     movw %ax, %fs
-    movl %cs:o_real_target, %eax
+    movl o16_real_target, %eax
     lcall $RUNTIME_SEG, $o16_near_call
     cli
     cld
@@ -170,14 +180,11 @@ real16_in:
     movw %ax, %ss
     movw %ax, %fs
     movw %ax, %gs
-    movl real_esp, %esp
+    movl r16_real_esp, %esp
     popal
     ret
 
     .section .data
-    .globl real_target
-real_target: .long 0
-real_esp: .long 0
     .globl ivt_place
 ivt_place:
     .word 0x3FF
