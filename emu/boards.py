@@ -186,6 +186,9 @@ class Board:
                 flat.check_place(item.file, data, item.addr, self.ram_bytes)
                 self._pieces.append((item.addr, data))
         if plan is not None:
+            if plan.long_mode and "lm" not in parse_cpu(config.cpu).features:
+                raise ImageError(f"kernel {str(config.kernel)!r} is a 64-bit one; the processor {config.cpu!r} has no long mode: "
+                                 "take -cpu max or qemu64, in `emu run` or emu-system-x86_64")
             self.warnings += plan.warnings
         return plan
 

@@ -1,13 +1,17 @@
 """Starting a guest without firmware: what is in the file decides, in the order QEMU's -kernel looks.
 
-bzImage (header "HdrS"), Multiboot 1 (magic in the first 8 KiB), ELF32; a raw binary only when asked for.
+bzImage (header "HdrS"), Multiboot 1 (magic in the first 8 KiB), ELF with a PVH note, ELF32; a raw binary only when asked for.
+A gzip file is looked into, as GRUB does (QEMU does not).
 """
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import ImageError
+
+UNPACKED_MAX = 512 << 20
 
 
 @dataclass(slots=True)
@@ -22,6 +26,7 @@ class BootPlan:
     cs: int = 8
     ds: int = 16
     real_mode: bool = False
+    long_mode: bool = False     # a processor without it is of no use
     warnings: list[str] = field(default_factory=list)
     fw_cfg: dict[str, int | bytes] = field(default_factory=dict)    # kernel_addr, kernel_data, initrd_addr, ...
 
@@ -41,22 +46,40 @@ def read_image(path: Path, what: str) -> bytes:
     return data
 
 
+def unpack(image: bytes, path: Path, what: str) -> bytes:
+    """The contents of a gzip file; anything else as it is."""
+    if image[:3] != b"\x1f\x8b\x08":
+        return image
+    try:
+        inflate = zlib.decompressobj(wbits=31)
+        data = inflate.decompress(image, UNPACKED_MAX)
+    except zlib.error as error:
+        raise ImageError(f"{what} {str(path)!r} is a damaged gzip file: {error}") from None
+    if not inflate.eof:
+        why = f"unpacks to more than {UNPACKED_MAX >> 20} MiB" if inflate.unconsumed_tail else "is a gzip file that is cut off"
+        raise ImageError(f"{what} {str(path)!r} {why}")
+    return data
+
+
 def plan_boot(kernel: Path, initrd: str | None, append: str, ram_bytes: int, rsdp: int) -> BootPlan:
     """How to start this kernel; ImageError when nothing here can."""
-    from . import elf, linux, multiboot
-    image = read_image(kernel, "kernel")
+    from . import elf, linux, multiboot, pvh
+    image = unpack(read_image(kernel, "kernel"), kernel, "kernel")
     if linux.recognise(image):
         return linux.plan(image, kernel, initrd, append, ram_bytes, rsdp)
     if multiboot.recognise(image):
         return multiboot.plan(image, kernel, initrd, append, ram_bytes)
     if elf.recognise(image):
-        if initrd:
+        program = elf.parse(image, kernel)
+        if pvh.entry(program) is not None:
+            return pvh.plan(program, kernel, initrd, append, ram_bytes, rsdp)
+        if initrd and program.bits == 32:
             raise ImageError(f"kernel {str(kernel)!r} is a plain ELF file, which has no way to be given an initrd")
-        return elf.plan(image, kernel, ram_bytes)
-    hint = " (it looks compressed: unpack it first)" if image[:2] in (b"\x1f\x8b", b"BZ", b"\xfd7", b"\x28\xb5") else ""
+        return elf.plan(program, kernel, ram_bytes)
+    hint = " (it looks compressed: unpack it first)" if image[:2] in (b"BZ", b"\xfd7", b"\x28\xb5") else ""
     if len(image) < 0x1000:
         hint = f" (it is only {len(image)} bytes long: cut off?)"
-    raise ImageError(f"kernel {str(kernel)!r} is neither a Linux bzImage, Multiboot 1 nor ELF32{hint}; "
+    raise ImageError(f"kernel {str(kernel)!r} is neither a Linux bzImage, Multiboot 1 nor an ELF kernel{hint}; "
                      "a flat binary needs its load address: --raw ADDR")
 
 

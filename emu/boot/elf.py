@@ -1,7 +1,8 @@
-"""ELF kernels: 32-bit x86, loaded to their physical addresses and started at e_entry in flat protected mode.
+"""ELF kernels: x86 executables of 32 and 64 bits, loaded to their physical addresses.
 
-Not here: relocation, dynamic linking, the PVH entry; ELF64 waits for long mode.
-Spec: System V ABI, Intel386 supplement; program header table.
+A 32-bit one without a boot protocol starts at e_entry in flat protected mode; a 64-bit one says by a Multiboot header
+(multiboot.py) or an ELF note (pvh.py) how it is entered, always in 32-bit mode.  Not here: relocation, dynamic linking.
+Spec: System V ABI, Intel386 and AMD64 supplements; program header table, note section.
 """
 from __future__ import annotations
 
@@ -14,11 +15,13 @@ from ..errors import ImageError
 from . import BootPlan, flat_gdt
 
 ELFCLASS32 = 1
+ELFCLASS64 = 2
 ELFDATA2LSB = 1
 ET_EXEC = 2
 EM_386 = 3
 EM_X86_64 = 62
 PT_LOAD = 1
+PT_NOTE = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,8 @@ class Elf:
 
     entry: int
     segments: list[tuple[int, bytes]]
+    bits: int = 32
+    notes: tuple[tuple[bytes, int, bytes], ...] = ()    # name, type, descriptor
 
     @property
     def start(self) -> int:
@@ -42,28 +47,49 @@ def recognise(image: bytes) -> bool:
     return image[:4] == b"\x7fELF"
 
 
+def _notes(data: bytes) -> list[tuple[bytes, int, bytes]]:
+    """Entries of a note segment; what is cut off ends the list."""
+    out = []
+    at = 0
+    while at + 12 <= len(data):
+        namesz, descsz, kind = struct.unpack_from("<III", data, at)
+        desc = at + 12 + (namesz + 3 & ~3)
+        if desc + descsz > len(data):
+            break
+        out.append((data[at + 12:at + 12 + namesz].rstrip(b"\0"), kind, data[desc:desc + descsz]))
+        at = desc + (descsz + 3 & ~3)
+    return out
+
+
 def parse(image: bytes, path: Path) -> Elf:
-    """Segments and entry of a 32-bit x86 executable; ImageError in words."""
+    """Segments, notes and entry of an x86 executable; ImageError in words."""
     name = repr(str(path))
-    if len(image) < 52:
+    wide = image[4:5] == bytes([ELFCLASS64])
+    if len(image) < (64 if wide else 52):
         raise ImageError(f"kernel {name} is an ELF file cut off inside its header ({len(image)} bytes)")
     if image[5] != ELFDATA2LSB:
         raise ImageError(f"kernel {name} is a big-endian ELF file")
+    if image[4] not in (ELFCLASS32, ELFCLASS64):
+        raise ImageError(f"kernel {name} is an ELF file of unknown class {image[4]}")
     kind, machine = struct.unpack_from("<HH", image, 16)
-    if image[4] != ELFCLASS32 or machine == EM_X86_64:
-        raise ImageError(f"kernel {name} is a 64-bit ELF file; this machine has a 32-bit processor")
-    if machine != EM_386:
+    if machine != (EM_X86_64 if wide else EM_386):
         raise ImageError(f"kernel {name} is an ELF file for another processor (machine {machine})")
     if kind != ET_EXEC:
         raise ImageError(f"kernel {name} is not an executable ELF file (type {kind}): link it first")
-    entry, phoff = struct.unpack_from("<II", image, 24)
-    phentsize, phnum = struct.unpack_from("<HH", image, 42)
-    if phentsize < 32 or phoff + phentsize * phnum > len(image):
+    entry, phoff = struct.unpack_from("<QQ" if wide else "<II", image, 24)
+    phentsize, phnum = struct.unpack_from("<HH", image, 54 if wide else 42)
+    if phentsize < (56 if wide else 32) or phoff + phentsize * phnum > len(image):
         raise ImageError(f"kernel {name} is an ELF file cut off inside its program headers")
     segments = []
+    notes: list[tuple[bytes, int, bytes]] = []
     start = entry
     for k in range(phnum):
-        kind, offset, vaddr, paddr, filesz, memsz = struct.unpack_from("<6I", image, phoff + phentsize * k)
+        if wide:
+            kind, _, offset, vaddr, paddr, filesz, memsz = struct.unpack_from("<IIQQQQQ", image, phoff + phentsize * k)
+        else:
+            kind, offset, vaddr, paddr, filesz, memsz = struct.unpack_from("<6I", image, phoff + phentsize * k)
+        if kind == PT_NOTE:
+            notes += _notes(image[offset:offset + filesz])
         if kind != PT_LOAD or not memsz:
             continue
         if filesz > memsz or offset + filesz > len(image):
@@ -76,7 +102,7 @@ def parse(image: bytes, path: Path) -> Elf:
         segments.append((paddr, image[offset:offset + filesz] + bytes(memsz - filesz)))
     if not segments:
         raise ImageError(f"kernel {name} is an ELF file with nothing to load")
-    return Elf(start, segments)
+    return Elf(start, segments, 64 if wide else 32, tuple(notes))
 
 
 def check_fits(segments: list[tuple[int, bytes]], path: Path, ram_bytes: int) -> None:
@@ -88,9 +114,11 @@ def check_fits(segments: list[tuple[int, bytes]], path: Path, ram_bytes: int) ->
                              f"{ram_bytes >> 20} MiB of memory (-m)")
 
 
-def plan(image: bytes, path: Path, ram_bytes: int) -> BootPlan:
+def plan(elf: Elf, path: Path, ram_bytes: int) -> BootPlan:
     """Flat ELF32."""
-    elf = parse(image, path)
+    if elf.bits != 32:
+        raise ImageError(f"kernel {str(path)!r} is a 64-bit ELF file without an entry for a boot loader: it needs a PVH note "
+                         "(XEN_ELFNOTE_PHYS32_ENTRY) or a Multiboot header; a Linux vmlinux comes as bzImage, too")
     check_fits(elf.segments, path, ram_bytes)
     return BootPlan("elf", pieces=list(elf.segments), entry=elf.entry, gdt=flat_gdt(8, 16),
                     registers={"esp": layout.REAL_STACK})

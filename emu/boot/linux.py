@@ -41,7 +41,10 @@ PREF_ADDRESS = 0x258
 INIT_SIZE = 0x260
 E820_TABLE = 0x2D0
 
+XLOADFLAGS = 0x236
+
 LOADED_HIGH = 0x01
+XLF_KERNEL_64 = 0x01
 KEEP_SEGMENTS = 0x40
 CAN_USE_HEAP = 0x80
 LOADER_QEMU = 0xB0
@@ -111,7 +114,8 @@ def plan(image: bytes, path: Path, initrd: str | None, append: str, ram_bytes: i
         raise ImageError(f"kernel {name} needs {(need + 0xFFFFF) >> 20} MiB of memory to start, the machine has "
                          f"{ram_bytes >> 20} MiB (-m)")
 
-    out = BootPlan("linux", entry=load_addr, cs=BOOT_CS, ds=BOOT_DS, gdt=flat_gdt(BOOT_CS, BOOT_DS))
+    wide = version >= 0x20C and bool(_u(image, XLOADFLAGS, 2) & XLF_KERNEL_64)
+    out = BootPlan("linux", long_mode=wide, entry=load_addr, cs=BOOT_CS, ds=BOOT_DS, gdt=flat_gdt(BOOT_CS, BOOT_DS))
     cmdline = append.encode("utf-8", "surrogateescape")
     room = _u(image, CMDLINE_SIZE, 4) if version >= 0x206 else 255
     if len(cmdline) > room:

@@ -56,7 +56,7 @@ def test_missing_kernel(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> No
 def test_not_a_kernel(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     path = tmp_path / "text"
     path.write_text("hello\n" * 1000)
-    fail(capfd, IMAGE, "neither a Linux bzImage, Multiboot 1 nor ELF32", "-kernel", path)
+    fail(capfd, IMAGE, "neither a Linux bzImage, Multiboot 1 nor an ELF kernel", "-kernel", path)
 
 
 def test_truncated_bzimage(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -94,7 +94,7 @@ def test_too_little_memory_for_a_real_kernel(capfd: pytest.CaptureFixture[str], 
 
 
 @pytest.mark.parametrize(("patch", "words"), [
-    ({4: 2}, "64-bit"), ({5: 2}, "big-endian"), ({18: 40}, "another processor"), ({16: 1}, "not an executable"),
+    ({4: 2}, "another processor"), ({4: 3}, "unknown class"), ({5: 2}, "big-endian"), ({18: 40}, "another processor"), ({16: 1}, "not an executable"),
     ({44: 255, 45: 1}, "cut off inside its program headers"),
 ])
 def test_elf_that_cannot_be_started(capfd: pytest.CaptureFixture[str], tmp_path: Path, patch: dict[int, int], words: str) -> None:
