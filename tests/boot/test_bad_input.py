@@ -94,7 +94,8 @@ def test_too_little_memory_for_a_real_kernel(capfd: pytest.CaptureFixture[str], 
 
 
 @pytest.mark.parametrize(("patch", "words"), [
-    ({4: 2}, "another processor"), ({4: 3}, "unknown class"), ({5: 2}, "big-endian"), ({18: 40}, "another processor"), ({16: 1}, "not an executable"),
+    ({4: 2}, "another processor"), ({4: 3}, "unknown class"),
+    ({5: 2}, "big-endian"), ({18: 40}, "another processor"), ({16: 1}, "not an executable"),
     ({44: 255, 45: 1}, "cut off inside its program headers"),
 ])
 def test_elf_that_cannot_be_started(capfd: pytest.CaptureFixture[str], tmp_path: Path, patch: dict[int, int], words: str) -> None:

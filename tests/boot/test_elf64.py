@@ -112,7 +112,7 @@ def test_gzip(build) -> None:
     packed.write_bytes(gzip.compress(elf.read_bytes()))
     vm, *_ = start(packed)
     vm.close()
-    for data, words in ((packed.read_bytes()[:-20], "cut off"), (packed.read_bytes()[:20] + b"\xff" * 400, "damaged gzip")):
+    for data, words in ((packed.read_bytes()[:-20], "cut off"), (packed.read_bytes()[:-8] + bytes(8), "damaged gzip")):
         packed.with_name("bad.gz").write_bytes(data)
         with pytest.raises(emu.ImageError, match=words):
             plan_boot(packed.with_name("bad.gz"), None, "", 32 << 20, 0)
