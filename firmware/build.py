@@ -38,12 +38,13 @@ FLAGS_POST = [*FLAGS_BIOS, "-m32"]
 LD = ["ld", "-m", "elf_i386", "--build-id=none", "-z", "noexecstack", "--no-warn-rwx-segments"]
 
 
-def compile_all(src: Path, flags: list[str], work: Path, defines: tuple[str, ...] = ()) -> list[str]:
-    """Every .S and .c file of a folder, in order of name; the objects."""
+def compile_all(src: Path, flags: list[str], work: Path) -> list[str]:
+    """Every .S and .c file of a folder, in order of name; NAME_pic.c must run at any address. The objects."""
     objects = []
     for path in sorted([*src.glob("*.S"), *src.glob("*.c")], key=lambda p: p.name):
         obj = work / f"{src.name}_{path.name}.o"
-        subprocess.run(["gcc", *flags, *defines, "-c", path.name, "-o", str(obj)], cwd=src, check=True)
+        pic = ["-fpic"] if path.stem.endswith("_pic") else []
+        subprocess.run(["gcc", *flags, *pic, "-c", path.name, "-o", str(obj)], cwd=src, check=True)
         objects.append(str(obj))
     return objects
 

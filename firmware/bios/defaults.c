@@ -13,16 +13,7 @@ WEAK void int77(struct regs *r) { (void)r; eoi2(); }
 WEAK void int18(struct regs *r) { print("No bootable device.\n"); for (;;) irq_wait(); (void)r; }
 WEAK void int19(struct regs *r) { r->after = 0x18; }
 WEAK void keyboard_init(void) {}
-WEAK void mouse_init(void) {}
 WEAK void floppy_init(void) {}
 WEAK void disk_init(void) {}
 WEAK void boot_menu(void) {}
-WEAK void int05(struct regs *r) { (void)r; }
-WEAK void int11(struct regs *r) { (void)r; }
-WEAK void int12(struct regs *r) { (void)r; }
-WEAK void int14(struct regs *r) { (void)r; }
-WEAK void int15(struct regs *r) { (void)r; }
-WEAK void int17(struct regs *r) { (void)r; }
-WEAK void int1a(struct regs *r) { (void)r; }
-WEAK void int70(struct regs *r) { (void)r; }
-WEAK void int74(struct regs *r) { (void)r; }
+

@@ -26,8 +26,7 @@
 
 #define PM_BASE         0x600           /* where POST puts PIIX4's power management registers */
 #define SMB_BASE        0x700
-#define ACPI_ENABLE     0xF1
-#define ACPI_DISABLE    0xF0
+
 
 /* struct regs, see regs.h */
 #define R_EDI   0

@@ -1,9 +1,10 @@
 /* The last part of POST, in real mode: what is found by real-mode code, then the boot. */
-#include "runtime.h"
+#include "time.h"
 
 void post16(void)
 {
     debug("runtime up, %u KiB below 4 GiB\n", shared.ram_below >> 10);
+    clock_init();
     keyboard_init();
     mouse_init();
     floppy_init();
