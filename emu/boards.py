@@ -68,6 +68,8 @@ PARTS = (
 )
 HPET = Part("hpet", "hpet.Hpet", (), "irq0=gsi:TIMER irq8=gsi:RTC", ((0, at.HPET, 0x400),))
 HPET_REWIRES = {"pit": "irq=hpet:0", "rtc": "irq=hpet:1"}
+NICS = {"ne2k_pci": "ne2k_pci.Ne2kPci", "ne2k_isa": "dp8390.Dp8390", "e1000": "e1000.E1000"}
+FIRST_SLOT = 3                      # of PCI cards, as QEMU places them
 DEBUGCON = Part("debugcon", "debugcon.DebugCon", ((0, at.BOCHS_DEBUG, 1),), "tx_full=cpu:STOP")
 
 
@@ -105,7 +107,17 @@ class Board:
         place = self.config.debug_exit
         if place is not None:
             parts.append(Part("debugexit", "debugexit.DebugExit", ((0, place.iobase, place.iosize),), "exit_out=cpu:EXIT"))
-        return parts
+        return parts + list(self._nic_parts())
+
+    def _nic_parts(self) -> Iterator[Part]:
+        slots = {nic.addr for nic in self.config.nics}
+        for k, nic in enumerate(self.config.nics):
+            if nic.model == "ne2k_isa":
+                yield Part(f"net{k}", NICS[nic.model], ((0, nic.iobase, 32),), f"irq=gsi:share:{nic.irq}")
+                continue
+            slot = nic.addr if nic.addr is not None else next(s for s in range(FIRST_SLOT, 32) if s not in slots)
+            slots.add(slot)
+            yield Part(f"net{k}", NICS[nic.model], devfn=slot << 3)
 
     def _build(self, parts: Iterable[Part]) -> None:
         engine, devices = self.engine, self.devices
@@ -138,6 +150,13 @@ class Board:
             line.connect(devices["piix3"], k)
         devices["pci"] = pci
         self._line(engine.pins, "ferr").connect(devices["fpu"], 0)
+        for k, nic in enumerate(self.config.nics):
+            card = devices[f"net{k}"]
+            card.set_mac(nic.address(k))
+            card.port.name = f"net{k}.port"
+            card.port.tx_ready.connect(engine.pins, CPU_PINS["STOP"])
+            if hasattr(card, "dma"):
+                card.dma = devices["dma"].dma
         engine.set_irq_source(devices["lapic"])
         engine.set_apic(devices["lapic"])
         below, above = at.ram_split(self.ram_bytes)
@@ -229,6 +248,11 @@ class Board:
         self.devices["pm"].press_power()
 
     # ---- for the machine ----------------------------------------------------------------------------------------
+    @property
+    def net_ports(self) -> list[Any]:
+        """The sockets of the network cards, in the order of the configuration."""
+        return [self.devices[f"net{k}"].port for k in range(len(self.config.nics))]
+
     @property
     def uarts(self) -> list[Any]:
         """COM1..COM4."""

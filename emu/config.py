@@ -14,6 +14,7 @@ from typing import Any
 
 from .cpu import parse_cpu
 from .errors import ConfigError, suggest
+from .net.config import Nic
 
 MMU_MODES = ("tlb", "shadow")
 CLOCKS = ("virtual", "host")
@@ -112,6 +113,7 @@ class MachineConfig:
     mmu          "tlb" or "shadow" (shadow page tables); what the guest sees is the same
     clock        "virtual": time is the instruction count; "host": time follows the wall clock
     icount_shift one instruction takes 1 << shift ns
+    nics         network cards
     """
 
     memory: str | int = DEFAULT_MEMORY
@@ -129,6 +131,7 @@ class MachineConfig:
     mmu: str = "tlb"
     clock: str = "virtual"
     icount_shift: int = 0
+    nics: tuple[Nic, ...] = ()
     no_reboot: bool = False
     hpet: bool = False
     name: str = "emu"

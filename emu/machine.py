@@ -27,6 +27,9 @@ from .core import CoreStop, Engine
 from .errors import EmuError
 from .frontends.chardev import Chardev, open_chardev
 from .frontends.pacer import Pacer
+from .net.backend import Wire
+from .net.pcap import Capture
+from .net.switch import SwitchPort
 from .serial import SerialPort
 from .state.hash import run_hash
 
@@ -98,11 +101,14 @@ class Machine:
         self._listeners: list[Callable[[str, dict[str, Any]], None]] = []
         self._pacer: Pacer | None = None
         self._chardevs: list[Chardev] = []
+        self.wires: list[Wire | None] = []          # one per network card; None: its cable hangs loose
+        self._captures: list[Capture] = []
         if self.config.clock == "host":
             self.pace(host=True)
         try:
             self._power_on()
             self._open_chardevs()
+            self._plug_in()
         except BaseException:
             self.close()
             raise
@@ -126,8 +132,31 @@ class Machine:
             self._chardevs.append(device)
             port.watch(device)
 
+    def _plug_in(self) -> None:
+        for nic, port in zip(self.config.nics, self.board.net_ports, strict=True):
+            backend = nic.open()
+            if backend is None:
+                self.wires.append(None)
+                continue
+            if isinstance(backend, SwitchPort):
+                backend.machine = self
+            wire = Wire(port, backend, lambda: self.engine.now_ns, self.wake)
+            self.wires.append(wire)
+            for item in nic.captures:
+                capture = Capture(item.file, item.maxlen, self.config.rtc_unix)
+                self._captures.append(capture)
+                wire.taps.append(capture)
+
     def close(self) -> None:
         """Release host resources; the machine cannot run afterwards."""
+        for wire in self.wires:
+            if wire is not None:
+                wire.port.connected = False
+                wire.backend.close()
+        self.wires.clear()
+        for capture in self._captures:
+            capture.close()
+        self._captures.clear()
         for device in self._chardevs:
             device.close()
         self._chardevs.clear()
@@ -183,6 +212,9 @@ class Machine:
                 if fresh or port.sink is not None:
                     port.supply()
             fresh = False
+            for wire in self.wires:
+                if wire is not None:
+                    wire.service()
             budget = most if stop_icount is None else min(most, stop_icount - engine.icount)
             began = time.perf_counter()
             core = self.tracer.run(budget, until_ns) if self.tracer else engine.run(budget, until_ns)
@@ -215,12 +247,20 @@ class Machine:
     def _idle(self, until_ns: int | None) -> None:
         """The processor halts and waits for an interrupt."""
         engine = self.engine
+        for wire in self.wires:
+            if wire is not None:
+                wire.service()
         left = engine.idle_ns()
         if until_ns is not None:
             span = max(0, until_ns - engine.now_ns)
             left = span if left is None else min(left, span)
         if self._pacer is not None:
             self._pacer.sleep(left, self._wake)
+        elif left != 0 and any(wire is not None and wire.backend.outside for wire in self.wires):
+            began = time.monotonic_ns()         # something may come in: idle time passes as fast as for those outside
+            self._wake.wait(None if left is None else left / 1e9)
+            gone = time.monotonic_ns() - began
+            engine.skip_ns(gone if left is None else min(gone, left))
         elif left is not None:
             engine.skip_ns(left)
         elif any(device.live for device in self._chardevs):
