@@ -19,9 +19,15 @@ from .errors import (
     StateError,
 )
 from .machine import Machine, Stop
+from .net.config import CaptureConfig, Nic
+from .net.peer import Peer
+from .net.stream import StreamConfig, TapConfig
+from .net.switch import Switch
+from .net.user import Forward, GuestForward, UserConfig
 from .serial import Match, SerialPort
 
 __all__ = [
-    "BoardError", "ConfigError", "DebugExitConfig", "EmuError", "GuestCrash", "GuestStopped", "GuestTimeout", "ImageError",
-    "LoaderConfig", "Machine", "MachineConfig", "Match", "SerialConfig", "SerialPort", "StateError", "Stop", "__version__",
+    "BoardError", "CaptureConfig", "ConfigError", "DebugExitConfig", "EmuError", "Forward", "GuestCrash", "GuestForward",
+    "GuestStopped", "GuestTimeout", "ImageError", "LoaderConfig", "Machine", "MachineConfig", "Match", "Nic", "Peer",
+    "SerialConfig", "SerialPort", "StateError", "Stop", "StreamConfig", "Switch", "TapConfig", "UserConfig", "__version__",
 ]

@@ -124,7 +124,8 @@ cdef class Engine:
         cdef Block *b
         cdef u64 now, wake, limit
         cdef int vector
-        c.stop_reason = STOP_NONE
+        if not c.s.event & EV_STOP:     # a stop asked for between two runs keeps its reason
+            c.stop_reason = STOP_NONE
         while True:
             c.now_adj = 0
             c.bounce_wr = 0
@@ -155,6 +156,8 @@ cdef class Engine:
             if self.clock.next_deadline <= now:
                 self.clock.fire_due()
                 now = self.clock.now_ns()
+                if c.s.event & EV_STOP:
+                    continue
             # before any delivery, which counts: a run stops at exactly the count it was given
             if now >= until_ns or c.stop_at - <u64>c.left >= stop_icount:
                 c.stop_reason = STOP_BUDGET

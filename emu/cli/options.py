@@ -15,6 +15,7 @@ from .. import cpu
 from ..config import DebugExitConfig, LoaderConfig, MachineConfig, SerialConfig
 from ..errors import ConfigError, suggest
 from ..trace import ITEMS, parse_items
+from .netdevs import Network
 
 Handler = Callable[["Options", str], None]
 NONE = SerialConfig("null")
@@ -42,7 +43,6 @@ ALIASES = {"M": "machine", "h": "help", "?": "help"}
 LATER = {
     **dict.fromkeys(("hda", "hdb", "hdc", "hdd", "cdrom", "fda", "fdb", "drive", "blockdev", "snapshot", "pflash"),
                     "disks are not here yet; an initramfs (-initrd) or a firmware (-bios) can be booted"),
-    **dict.fromkeys(("netdev", "tftp"), "network cards are not here yet; -nic none and -net none are understood"),
     **dict.fromkeys(("gdb", "s"), "the gdb server is not here yet; -d int,in_asm,exec logs what the guest does"),
     **dict.fromkeys(("vnc", "spice", "full-screen"), "displays are not here yet; use -nographic"),
     **dict.fromkeys(("loadvm", "savevm", "incoming"), "snapshots are not here yet"),
@@ -50,6 +50,12 @@ LATER = {
     **dict.fromkeys(("mon",), "there is no monitor; -qmp gives control"),
     **dict.fromkeys(("daemonize",), "run it in the background with your shell"),
 }
+
+
+# further devices of -device, by name: what to do with the text behind the name
+DEVICES: dict[str, Callable[[Options, str], None]] = {}
+# called before the machine is built, to put together what several options said
+FINISH: list[Callable[[Options], None]] = []
 
 
 @dataclass(slots=True)
@@ -74,10 +80,13 @@ class Options:
     show_counters: bool = False
     timeout: float | None = None
     notes: list[str] = field(default_factory=list)
+    network: Network = field(default_factory=Network)
     only32: bool = False        # emu-system-i386: processors without long mode
 
     def config(self) -> MachineConfig:
         """The machine; fills in the serial port that -nographic implies."""
+        for finish in FINISH:
+            finish(self)
         serials = list(self.serials)
         if not serials and not self.nodefaults:
             if self.nographic:
@@ -266,9 +275,11 @@ def _device(o: Options, value: str) -> None:
             raise ConfigError("-device loader: the processor is cpu-num=0")
         o.loaders.append(LoaderConfig(Path(args["file"]), number(args["addr"], "addr"), start="cpu-num" in args))
     elif name in ("help", "?"):
-        raise Leave("Devices that can be added:\n  " + "\n  ".join(known))
+        raise Leave("Devices that can be added:\n  " + "\n  ".join((*known, *DEVICES)))
+    elif name in DEVICES:
+        DEVICES[name](o, rest[1:])
     else:
-        raise ConfigError(f"-device: unknown device {name!r}" + suggest(name, known))
+        raise ConfigError(f"-device: unknown device {name!r}" + suggest(name, (*known, *DEVICES)))
 
 
 @option("rtc", "base=DATE", "clock chip at start: utc, localtime (now) or a date (default 2026-01-01: every run alike)", 3)
@@ -387,8 +398,6 @@ def _only_none(name: str, text: str) -> None:
 _only_none("vga", "there is no graphics card yet")
 _only_none("monitor", "there is no monitor; -qmp gives control")
 _only_none("parallel", "there is no parallel port")
-_only_none("net", "there are no network cards yet")
-_only_none("nic", "there are no network cards yet")
 
 
 # ---- control ----------------------------------------------------------------------------------------------------
@@ -497,3 +506,6 @@ def parse(argv: Sequence[str], options: Options | None = None) -> Options:
             raise ConfigError(f"{word}: -{item.name} takes no value")
         item.run(out, value)
     return out
+
+
+from . import netopts as netopts  # noqa: E402, I001  registers its options in TABLE

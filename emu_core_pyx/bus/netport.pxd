@@ -1,9 +1,9 @@
 """The socket of a network card: Ethernet frames (without FCS) between the card and whatever is at the cable's other end.
 
-The card calls `send`; the frame waits in a ring, stamped with its time, and `tx_ready` (wired to the CPU's STOP pin) makes the
-run loop come back so that the backend can `take` it.  `alarm` wakes the backend at a virtual time in the same way.  The backend
-calls `deliver`; frames reach the card's `receive` in order, none before its time.  A card without room returns 0, and says `resume`
-when it has some again.
+The card calls `send`; the frame waits in a ring, stamped with its time, and `tx_ready` (wired to the CPU's STOP pin) makes
+the run loop come back so that the backend can `take` it.  `alarm` wakes the backend at a virtual time in the same way.  The
+backend calls `deliver`; frames reach the card's `receive` in order, none before its time, none faster than the wire is.  A card
+without room returns 0, and says `resume` when it has some again.
 """
 from emu_core_pyx.types cimport u8, u32, u64
 from emu_core_pyx.bus.device cimport Device, Line
@@ -38,6 +38,8 @@ cdef class NetPort(Device):
     cdef u32 alarm_timer
     cdef u32 blocked            # the card had no room for the oldest frame
     cdef u32 up                 # link
+    cdef public u32 byte_ns     # the wire's speed towards the card: 80 is 100 Mbit/s, 0 is no limit
+    cdef u64 wire_free          # when the last bit of the frame before has come
     cdef u64 last_at            # of the newest frame in rx
     cdef readonly Line tx_ready
     cdef readonly Line link_line

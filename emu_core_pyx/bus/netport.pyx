@@ -9,6 +9,7 @@ from emu_core_pyx.bus.visitor cimport Visitor
 cdef enum:
     HEADER = 12                 # u64 time, u32 length
     RING_BYTES = 1 << 20
+    OVERHEAD = 24               # preamble, FCS and gap, in bytes
 
 
 cdef class FrameRing:
@@ -146,10 +147,12 @@ cdef class NetPort(Device):
             n = self.rx.first(&at)
             if n == 0:
                 return
+            at = max(at, self.wire_free)
             if at > now:
                 self.clock.arm(self.timer, at)
                 return
             tail, count = self.rx.tail, self.rx.count
+            self.wire_free = now + <u64>(n + OVERHEAD) * self.byte_ns
             self.rx.get(frame)
             if not self.up or self.receive == NULL:
                 self.dropped += 1
@@ -233,7 +236,7 @@ cdef class NetPort(Device):
         self.tx.load(b"")
         self.rx.load(b"")
         self.blocked = 0
-        self.last_at = 0
+        self.last_at = self.wire_free = 0
         self.tx_ready.set(0)
         self.link_line.set(self.up)
         if self.clock is not None:
@@ -246,6 +249,7 @@ cdef class NetPort(Device):
         v.u32(b"blocked", &self.blocked)
         v.u32(b"link", &self.up)
         v.u64(b"last_at", &self.last_at)
+        v.u64(b"wire_free", &self.wire_free)
         if v.loading:
             self.tx.load(tx)
             self.rx.load(rx)

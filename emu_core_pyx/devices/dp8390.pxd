@@ -23,8 +23,8 @@ cdef class Dp8390(Device):
     cdef u8 rsr
     cdef u8 pstart
     cdef u8 pstop
-    cdef u8 bnry
-    cdef u8 curr
+    cdef readonly u8 bnry
+    cdef readonly u8 curr
     cdef u8 tpsr
     cdef u8 par[6]
     cdef u8 mar[8]

@@ -1,8 +1,8 @@
 """NE2000: National DP8390 network controller with 16 KiB of memory behind a data port.
 
-Region 0: 32 ports; 0-15 registers, 16-23 data, 24-31 reset.  Frames for which the ring has no room wait in the port until the
-driver moves BNRY (a real card would raise OVW and lose them).  Not emulated: collisions, FIFO threshold, transmission time
-(a frame is sent when TXP is set), CRC errors.  Spec: National DP8390D data sheet, AN-874 (writing drivers), Novell NE2000 memory map.
+Region 0: 32 ports; 0-15 registers, 16-23 data, 24-31 reset.  Frames come at 100 Mbit/s; one for which the ring has no room is
+lost, as OVW says.  Not emulated: collisions, FIFO threshold, transmission time (a frame is sent when TXP is set), CRC errors.
+Spec: National DP8390D data sheet, AN-874 (writing drivers), Novell NE2000 memory map.
 """
 from libc.string cimport memcpy, memset
 from emu_core_pyx.types cimport u8, u32
@@ -23,7 +23,7 @@ cdef enum:
     RD_ABORT = 0x20
     PRX = 0x01          # ISR
     PTX = 0x02
-    CNT = 0x20
+    OVW = 0x10
     RDC = 0x40
     RST = 0x80
     WTS = 0x01          # DCR: word transfers
@@ -54,6 +54,7 @@ cdef class Dp8390(Device):
         self.irq = Line()
         self.port = NetPort(name + ".net")
         self.port.join(<void *>self, receive)
+        self.port.byte_ns = 80
         self.set_mac(mac)
 
     def attach(self, Clock clock):
@@ -190,7 +191,6 @@ cdef class Dp8390(Device):
             self.pstop = v
         elif off == 0x03:
             self.bnry = v
-            self.port.resume()
         elif off == 0x04:
             self.tpsr = v
         elif off == 0x05:
@@ -228,7 +228,6 @@ cdef class Dp8390(Device):
             return
         if v & STA:
             self.isr &= ~RST
-            self.port.resume()
         if (v & RD_MASK) == RD_SEND:
             at = <u32>self.bnry << 8
             self.rsar = at
@@ -258,7 +257,7 @@ cdef class Dp8390(Device):
             self.rbcr -= n
 
     cdef u32 data_read(self, u32 size) noexcept nogil:
-        cdef u32 v = 0, k, at, n = size if self.dcr & WTS else 1
+        cdef u32 v = 0, k, at, n = max(size, 2) if self.dcr & WTS else 1
         if (self.cr & RD_MASK) != RD_READ or self.rbcr == 0:
             return 0xFFFFFFFF
         for k in range(n):
@@ -271,7 +270,7 @@ cdef class Dp8390(Device):
         return v
 
     cdef void data_write(self, u32 size, u32 v) noexcept nogil:
-        cdef u32 k, at, n = size if self.dcr & WTS else 1
+        cdef u32 k, at, n = max(size, 2) if self.dcr & WTS else 1
         if (self.cr & RD_MASK) != RD_WRITE or self.rbcr == 0:
             return
         for k in range(n):
@@ -308,7 +307,7 @@ cdef class Dp8390(Device):
         return True
 
     cdef bint take(self, const u8 *frame, u32 n) noexcept nogil:
-        """Put a frame into the ring; 0: no room in it."""
+        """Put a frame into the ring, or lose it; always taken off the wire."""
         cdef u32 first = <u32>self.pstart << 8, end = <u32>self.pstop << 8, at = <u32>self.curr << 8
         cdef u32 size = n + 4, pages = (size + 4 + 255) >> 8, free_pages, part, nxt
         cdef bint loop = self.tcr & LOOPBACK != 0
@@ -324,7 +323,10 @@ cdef class Dp8390(Device):
         else:
             free_pages = (end >> 8) - (first >> 8) - (self.curr - self.bnry)
         if pages >= free_pages:
-            return False
+            self.tally[2] = min(self.tally[2] + 1, 255)
+            self.isr |= OVW
+            self.update()
+            return True
         nxt = (at >> 8) + pages
         if nxt >= end >> 8:
             nxt -= (end >> 8) - (first >> 8)

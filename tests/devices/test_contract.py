@@ -10,6 +10,7 @@ from emu_core_pyx.bus.dma import Dma
 from emu_core_pyx.devices.debugcon import DebugCon
 from emu_core_pyx.devices.debugexit import DebugExit
 from emu_core_pyx.devices.dma8237 import Dma8237
+from emu_core_pyx.devices.dp8390 import Dp8390
 from emu_core_pyx.devices.fpu_irq13 import FpuIrq13
 from emu_core_pyx.devices.fw_cfg import FwCfg
 from emu_core_pyx.devices.gsi import Gsi
@@ -18,6 +19,7 @@ from emu_core_pyx.devices.i440fx import I440fx
 from emu_core_pyx.devices.i8042 import I8042
 from emu_core_pyx.devices.ioapic import IoApic
 from emu_core_pyx.devices.lapic import LocalApic
+from emu_core_pyx.devices.ne2k_pci import Ne2kPci
 from emu_core_pyx.devices.pic8259 import Pic8259Pair
 from emu_core_pyx.devices.piix3 import Piix3
 from emu_core_pyx.devices.piix4_pm import Piix4Pm
@@ -57,6 +59,8 @@ DEVICES = {
     "i440fx": (I440fx, [8], []),
     "piix3": (Piix3, [], []),
     "piix4_pm": (Piix4Pm, [64, 2, 16], []),
+    "ne2k_isa": (lambda: Dp8390("ne2k_isa"), [32], []),
+    "ne2k_pci": (Ne2kPci, [32], []),
     "lapic": (LocalApic, [], [4096]),
     "ioapic": (IoApic, [], [0x20]),
     "hpet": (Hpet, [], [1024]),
