@@ -5,16 +5,18 @@ APIC, and "gsi:share:N" is a further source of interrupt N.
 """
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
 from . import layout as at
-from .boot import BootPlan, acpi, flat, plan_boot, read_image
+from .boot import BootPlan, acpi, flat, plan_boot, read_image, tableloader
 from .config import MachineConfig
 from .core import Engine, core_error, new_device, new_dma, new_engine
 from .cpu import parse_cpu
 from .errors import BoardError, ConfigError, ImageError
+from .roms import find_rom, rom_path
 
 # emu_core_pyx/bus/cpupins.pxd
 CPU_PINS = {name: n for n, name in enumerate(("INTR", "NMI", "INIT", "RESET", "A20", "SMI", "POWEROFF", "EXIT", "STOP"))}
@@ -79,7 +81,8 @@ class Board:
     def __init__(self, config: MachineConfig) -> None:
         self.config = config
         self.ram_bytes = config.memory_bytes
-        self.acpi = acpi.build(at.ROM_AREA, pm_base=at.PM_BASE, hpet=at.HPET if config.hpet else 0)
+        self._acpi_options: dict[str, Any] = {"pm_base": at.PM_BASE, "hpet": at.HPET if config.hpet else 0}
+        self.acpi = acpi.build(at.ROM_AREA, **self._acpi_options)
         self.warnings: list[str] = []
         self._pieces: list[tuple[int, bytes]] = []
         self._firmware = b""
@@ -186,10 +189,13 @@ class Board:
     def _plan(self) -> BootPlan | None:
         config = self.config
         plan: BootPlan | None = None
-        if config.firmware is not None:
-            self._firmware = read_image(config.firmware, "firmware")
+        firmware = config.firmware
+        if firmware is None and config.kernel is None and not any(item.start for item in config.loaders):
+            firmware = rom_path("bios.bin")
+        if firmware is not None:
+            self._firmware = read_image(find_rom(firmware), "firmware")
             if len(self._firmware) > 16 << 20 or len(self._firmware) & 0xFFF:
-                raise ImageError(f"firmware {str(config.firmware)!r} has {len(self._firmware)} bytes; an image is a multiple of "
+                raise ImageError(f"firmware {str(firmware)!r} has {len(self._firmware)} bytes; an image is a multiple of "
                                  "4 KiB and at most 16 MiB")
         if config.kernel is not None and config.raw_addr is not None:
             plan = flat.plan(config.kernel, config.raw_addr, self.ram_bytes)
@@ -212,7 +218,16 @@ class Board:
         return plan
 
     def _tables(self) -> None:
-        """What fw_cfg tells about the kernel."""
+        """What fw_cfg tells a firmware: memory, ACPI tables, option ROMs, the kernel."""
+        if self._firmware:
+            fw_cfg = self.devices["fw_cfg"]
+            below, above = at.ram_split(self.ram_bytes)
+            rows = [(0, below, 1)] + ([(at.FOUR_GIB, above, 1)] if above else [])
+            fw_cfg.add_file("etc/e820", b"".join(struct.pack("<QQI", *row) for row in rows))
+            for name, data in tableloader.files(**self._acpi_options).items():
+                fw_cfg.add_file(name, data)
+            for k, path in enumerate(self.config.option_roms):
+                fw_cfg.add_file(f"genroms/{k}-{path.name}"[:55], read_image(find_rom(path), "option ROM"))
         if self.boot_plan is None or "kernel_data" not in self.boot_plan.fw_cfg:
             return
         items: dict[str, Any] = self.boot_plan.fw_cfg

@@ -124,6 +124,7 @@ class MachineConfig:
     raw_addr: int | None = None
     loaders: tuple[LoaderConfig, ...] = ()
     firmware: Path | None = None
+    option_roms: tuple[Path, ...] = ()
     serials: tuple[SerialConfig, ...] = (SerialConfig(),)
     debugcon: SerialConfig | None = None
     debug_exit: DebugExitConfig | None = None
@@ -144,6 +145,7 @@ class MachineConfig:
             value = getattr(self, name)
             if value is not None:
                 put(self, name, Path(value))
+        put(self, "option_roms", tuple(Path(rom) for rom in self.option_roms))
         if self.initrd is not None:
             put(self, "initrd", os.fspath(self.initrd))
         size = parse_size(self.memory)
@@ -169,7 +171,7 @@ class MachineConfig:
                 raise ConfigError("a load address needs the file it is for (-kernel FILE)")
         if self.kernel is not None and self.firmware is not None and self.raw_addr is not None:
             raise ConfigError("a raw binary and a firmware cannot both be what starts first")
-        if self.kernel is None and self.firmware is None and not any(item.start for item in self.loaders):
+        if not (self.kernel or self.firmware or self.option_roms or any(item.start for item in self.loaders)):
             raise ConfigError("nothing to boot: give a kernel (-kernel FILE) or a firmware (-bios FILE), or try `emu demo`")
 
     @classmethod

@@ -3,11 +3,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from .. import __version__
 from ..boards import Board
 from ..errors import ConfigError, EmuError, ImageError, suggest
+from ..roms import rom_path
 from . import status
 from .help import OVERVIEW
 from .options import Leave, Options, parse
@@ -15,15 +15,6 @@ from .qemu import run_command
 from .session import say
 
 COMMANDS = ("run", "demo", "info", "help")
-
-
-def rom_path(name: str) -> Path:
-    """A built image that comes with the package, or lies in roms/ of a source tree."""
-    here = Path(__file__).resolve().parent.parent
-    for folder in (here / "roms", here.parent / "roms"):
-        if (folder / name).exists():
-            return folder / name
-    raise ImageError(f"the image {name!r} that belongs to this package is missing; python firmware/build.py builds it")
 
 
 def demo(argv: Sequence[str]) -> int:

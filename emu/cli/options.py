@@ -333,6 +333,14 @@ def _bios(o: Options, value: str) -> None:
     o.machine["firmware"] = value
 
 
+@option("option-rom", "FILE", "an option ROM for the firmware to start; may be repeated", 1)
+def _option_rom(o: Options, value: str) -> None:
+    path, _, rest = value.partition(",")
+    if rest and not rest.startswith("bootindex="):
+        raise ConfigError(f"-option-rom: {rest!r} is not understood; -option-rom FILE")
+    o.machine["option_roms"] = (*o.machine.get("option_roms", ()), path)
+
+
 @option("no-reboot", "", "a reset by the guest ends the program", 1)
 def _no_reboot(o: Options, value: str) -> None:
     o.machine["no_reboot"] = True

@@ -1,4 +1,4 @@
-/* The 8042 keyboard controller, for keyboard.c and mouse.c (IBM PS/2 Technical Reference, "Keyboard and auxiliary device controller"). */
+/* The 8042 keyboard controller, for keyboard.c and mouse.c (IBM PS/2 Technical Reference). */
 #ifndef KBC_H
 #define KBC_H
 

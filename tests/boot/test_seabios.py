@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import pytest
+from acpi_memory import find_acpi
 from emu_core_pyx.devices.debugcon import DebugCon
 
 import emu
@@ -19,6 +20,8 @@ def test_post_to_no_bootable_device(guests, mmu):
         vm.engine.bus.map_io(log, 0, LOG_PORT, 1)
         assert vm.run(20).reason == "budget"
         text = log.take_output().decode("latin-1")
-    for line in ("Found QEMU fw_cfg", "RamSize: 0x04000000 [cmos]", "init bdf=00:01.3 id=8086:7113", "Found 4 serial ports",
-                 "PS2 keyboard initialized", "Copying ACPI RSDP", "No bootable device."):
+        found = find_acpi(vm.read_phys)
+    for line in ("Found QEMU fw_cfg", "len 0x0000000004000000 [RAM]", "init bdf=00:01.3 id=8086:7113", "Found 4 serial ports",
+                 "PS2 keyboard initialized", "No bootable device."):
         assert line in text, text
+    assert {"FACP", "APIC", "DSDT", "FACS"} <= set(found), found

@@ -1,4 +1,4 @@
-/* The table loader of fw_cfg: places ACPI (and other) tables and links them (QEMU hw/acpi/bios-linker-loader, documented commands).
+/* The table loader of fw_cfg: places ACPI (and other) tables and links them (documented in QEMU's bios-linker-loader).
  *
  * Every command names files by fw_cfg name. An offset or size that does not fit its file ends the script with a message; tables
  * that were complete by then stay.

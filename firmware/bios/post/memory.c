@@ -23,7 +23,7 @@ static void drop(u32 at)
         S.e820[at] = S.e820[at + 1];
 }
 
-/* [base, base + length) becomes `type`, whatever was there; the map stays sorted, without overlap, neighbours of a type merged. */
+/* [base, base + length) becomes `type`, whatever was there; the map stays sorted and without overlap. */
 void e820_add(u64 base, u64 length, u32 type)
 {
     u64 end = base + length;

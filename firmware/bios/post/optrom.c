@@ -10,7 +10,13 @@
 #define LAST 0xE0000
 
 struct header { u16 signature; u8 blocks; u8 code[0x15]; u16 pcir, pnp; } PACKED;
-struct pcir { char signature[4]; u16 vendor, device, vpd, length; u8 revision, class[3]; u16 blocks, level; u8 type, last; } PACKED;
+struct pcir {
+    char signature[4];
+    u16 vendor, device, vpd, length;
+    u8 revision, class[3];
+    u16 blocks, level;
+    u8 type, last;
+} PACKED;
 struct pnp {
     char signature[4];
     u8 revision, length;

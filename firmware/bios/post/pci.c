@@ -1,6 +1,6 @@
 /* PCI: buses numbered, resources sized and placed, interrupts routed (PCI 2.1 chapter 6; PCI-to-PCI bridge 1.1).
  *
- * Memory of all kinds is placed from FEC00000h downwards, largest first, each at the highest place it fits; I/O from C000h upwards.
+ * Memory of all kinds is placed from FEC00000h downwards, largest first, at the highest place it fits; I/O from C000h up.
  * A bridge asks its parent for one window of each kind. 64-bit registers that do not fit below 4 GiB go above RAM.
  */
 #include "post.h"
@@ -393,8 +393,8 @@ void pci_init(void)
         pci_write16(f->bdf, 4, command);
         if (f->class >> 8 == 0x0300 && !vga++)
             open_vga(f);
-        debug("pci %02x:%02x.%u %04x:%04x class %06x bars %08x %08x %08x %08x %08x irq %u\n", f->bdf >> 8, f->bdf >> 3 & 31, f->bdf & 7,
-              f->vendor, f->device, f->class, pci_read32(f->bdf, 0x10), pci_read32(f->bdf, 0x14), pci_read32(f->bdf, 0x18),
+        debug("pci %02x:%02x.%u %04x:%04x class %06x bars %08x %08x %08x %08x %08x irq %u\n",
+              f->bdf >> 8, f->bdf >> 3 & 31, f->bdf & 7, f->vendor, f->device, f->class, pci_read32(f->bdf, 0x10), pci_read32(f->bdf, 0x14), pci_read32(f->bdf, 0x18),
               pci_read32(f->bdf, 0x1C), pci_read32(f->bdf, 0x20), pci_read8(f->bdf, 0x3C));
     }
 }

@@ -1,4 +1,4 @@
-/* $PIR, the PCI interrupt routing table: every slot of bus 0 behind the PIIX links (Microsoft, "PCI IRQ Routing Table Specification"). */
+/* $PIR, the PCI interrupt routing table: every slot of bus 0 behind the PIIX links (Microsoft, PCI IRQ Routing Table). */
 #include "post.h"
 
 #define ALLOWED 0xDEF8

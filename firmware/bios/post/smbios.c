@@ -123,7 +123,8 @@ void smbios_init(void)
 {
     struct fwcfg_file anchor_file, tables;
     struct anchor a;
-    int given = fwcfg_file("etc/smbios/smbios-tables", 1, 0, &tables) && fwcfg_file("etc/smbios/smbios-anchor", 1, 0, &anchor_file);
+    int given = fwcfg_file("etc/smbios/smbios-tables", 1, 0, &tables)
+        && fwcfg_file("etc/smbios/smbios-anchor", 1, 0, &anchor_file);
     u32 room = (given ? tables.size : 0) + 1024;
     u8 *table = room <= 3072 ? alloc_fseg(room, 16) : NULL;
     if (!table)
