@@ -79,7 +79,5 @@ void int15_apm(struct regs *r)
     }
     if (error)
         r->ah = error;
-    else if (r->al > 3)
-        r->ah = 0;
     set_cf(r, error);
 }

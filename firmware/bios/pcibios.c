@@ -25,6 +25,8 @@ void int1a_pci(struct regs *r)
     if (shared.has_pci)
         status = function == 0x0E ? routing(r)
             : pcibios(function, &r->eax, &r->ebx, &r->ecx, &r->edx, r->edi, r->esi, shared.pci_last_bus);
+    if (function == 0x01 && status == PCI_OK)
+        r->edi = shared.pci_entry32;
     r->ah = status;
     set_cf(r, status != PCI_OK);
 }

@@ -1,14 +1,17 @@
 /* The last part of POST, in real mode: what is found by real-mode code, then the boot. */
 #include "time.h"
 
-void post16(void)
+/* Before option ROMs other than the display's: they may want keys, and to add their disks to ours. */
+void post16_devices(void)
 {
-    debug("runtime up, %u KiB below 4 GiB\n", shared.ram_below >> 10);
-    clock_init();
     keyboard_init();
     mouse_init();
     floppy_init();
     disk_init();
+}
+
+void post16_boot(void)
+{
     boot_menu();
     struct regs r;
     memset(&r, 0, sizeof r);

@@ -101,7 +101,7 @@ void int76(struct regs *r);
 void int77(struct regs *r);
 void int_irq(struct regs *r);       /* hardware interrupts nobody serves */
 
-/* ---- init in real mode, called by post16() in this order when memory, PCI and option ROMs are ready ---- */
+/* ---- init in real mode, by post16.c: memory, PCI and the display are ready; boot_menu() after the other option ROMs ---- */
 void keyboard_init(void);       /* keyboard.c */
 void mouse_init(void);          /* mouse.c */
 void floppy_init(void);         /* floppy.c */

@@ -39,6 +39,7 @@ struct shared {
     u8 pad;
     struct rom_entry roms[ROM_MAX];
     u16 apm_entry16, apm_entry32;   /* in F000h */
+    u32 pci_entry32;        /* linear */
     u32 pir;                /* linear address of the $PIR table, 0: none */
     u32 n_e820;
     struct e820 e820[E820_MAX];

@@ -109,7 +109,10 @@ void int15(struct regs *r)
     case 0x87: move_block(r); return;
     case 0x88: r->ax = shared.ext_kib; set_cf(r, 0); return;
     case 0x89: enter_protected(r); return;
-    case 0x52: case 0x80: case 0x81: case 0x82: case 0x85: case 0x90: case 0x91:
+    case 0x90: case 0x91:                           /* no multitasking here: wait yourself */
+        set_cf(r, 0);
+        return;
+    case 0x52: case 0x80: case 0x81: case 0x82: case 0x85:
         done(r, 0);
         return;
     case 0xC0:

@@ -133,7 +133,7 @@ void int1a(struct regs *r)
     case 0x03: set_time(r); break;
     case 0x04: get_date(r); break;
     case 0x05: set_date(r); break;
-    case 0x06: ok = set_alarm(r); break;
+    case 0x06: ok = set_alarm(r); r->ah = 0; break;
     case 0x07: cmos_write(0x0B, cmos_read(0x0B) & ~0x20); break;
     case 0x09: get_alarm(r); break;
     case 0x0A: r->cx = day_count; break;

@@ -42,6 +42,7 @@ bios32_entry:
 2:  movb $0x81, %al
     lret
 
+    .globl pci32_entry
 pci32_entry:
     pushfl
     cli
@@ -129,8 +130,7 @@ pnp_entry:
 8:  movb $0x09, %ah
     stc
     jmp 10f
-9:  movb $0, %ah
-    clc
+9:  clc
 10:
     .endm
 

@@ -2,7 +2,7 @@
 #include "post.h"
 
 extern u8 bios32_directory[16], pnp_structure[0x21];
-extern u8 apm_entry16[], apm_entry32[];
+extern u8 apm_entry16[], apm_entry32[], pci32_entry[];
 extern u32 pci32_last_bus;
 
 void bios32_init(void)
@@ -14,6 +14,7 @@ void bios32_init(void)
         bios32_directory[0] = 0;
     S.apm_entry16 = (u32)apm_entry16 - FIXED_BASE;
     S.apm_entry32 = (u32)apm_entry32 - FIXED_BASE;
+    S.pci_entry32 = (u32)pci32_entry;
     pnp_structure[8] -= sum8(pnp_structure, 0x21);
 }
 

@@ -32,10 +32,12 @@ void post_main(void)
     smbios_init();
     tables_load();
     bios32_init();
+    memory_done();
+    real16(R16(r16_clock_init));
     roms_vga();
     banner();
+    real16(R16(r16_post16_devices));
     roms_rest();
-    memory_done();
     roms_done();                /* F0000h is read-only from here: POST's variables keep their values */
-    post16();
+    boot();
 }

@@ -183,6 +183,10 @@ void roms_vga(void)
     if (next_rom == FIRST && good((struct header *)FIRST))
         init_rom(FIRST, display, 1);
     S.has_display = next_rom > FIRST;
+    struct regs r;
+    memset(&r, 0, sizeof r);
+    r.ax = 0x0003;
+    call_int(0x10, &r);
 }
 
 void roms_rest(void)

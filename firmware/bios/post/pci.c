@@ -394,7 +394,8 @@ void pci_init(void)
         if (f->class >> 8 == 0x0300 && !vga++)
             open_vga(f);
         debug("pci %02x:%02x.%u %04x:%04x class %06x bars %08x %08x %08x %08x %08x irq %u\n",
-              f->bdf >> 8, f->bdf >> 3 & 31, f->bdf & 7, f->vendor, f->device, f->class, pci_read32(f->bdf, 0x10), pci_read32(f->bdf, 0x14), pci_read32(f->bdf, 0x18),
-              pci_read32(f->bdf, 0x1C), pci_read32(f->bdf, 0x20), pci_read8(f->bdf, 0x3C));
+              f->bdf >> 8, f->bdf >> 3 & 31, f->bdf & 7, f->vendor, f->device, f->class, pci_read32(f->bdf, 0x10),
+              pci_read32(f->bdf, 0x14), pci_read32(f->bdf, 0x18), pci_read32(f->bdf, 0x1C),
+              pci_read32(f->bdf, 0x20), pci_read8(f->bdf, 0x3C));
     }
 }

@@ -30,7 +30,9 @@ void call_int(u8 n, struct regs *r);
 void call_far(u16 seg, u16 off, struct regs *r);
 void ivt_init(void);
 void bda_init(void);
-void post16(void) NORETURN;
+void boot(void) NORETURN;
+void r16_clock_init(void);
+void r16_post16_devices(void);
 
 /* chips.c */
 void chips_init(void);

@@ -4,7 +4,7 @@
 struct post_call { struct regs r; u16 seg, off, interrupt; };
 extern struct post_call r16_post_call;
 void r16_do_post_call(void);
-void r16_post16(void);
+void r16_post16_boot(void);
 
 void call_int(u8 n, struct regs *r)
 {
@@ -24,9 +24,9 @@ void call_far(u16 seg, u16 off, struct regs *r)
     *r = r16_post_call.r;
 }
 
-void post16(void)
+void boot(void)
 {
-    real16(R16(r16_post16));
+    real16(R16(r16_post16_boot));
     for (;;)
         asm volatile("hlt");
 }
@@ -52,7 +52,7 @@ void ivt_init(void)
         ivt[n] = FIXED_SEG << 16 | 0xFF53;
     for (u32 n = 0x78; n < 256; n++)
         ivt[n] = 0;
-    for (u32 n = 0x60; n < 0x68; n++)           /* for programs: free */
+    for (u32 n = 0x60; n < 0x67; n++)           /* for programs: free */
         ivt[n] = 0;
     for (u32 k = 0; k < COUNT(fixed); k++)
         ivt[fixed[k].n] = FIXED_SEG << 16 | fixed[k].off;
