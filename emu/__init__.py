@@ -7,7 +7,7 @@
 """
 __version__ = "0.1.0"
 
-from .config import DebugExitConfig, LoaderConfig, MachineConfig, SerialConfig
+from .config import BootConfig, DebugExitConfig, LoaderConfig, MachineConfig, SerialConfig
 from .errors import (
     BoardError,
     ConfigError,
@@ -18,6 +18,7 @@ from .errors import (
     ImageError,
     StateError,
 )
+from .images.disk import Disk
 from .machine import Machine, Stop
 from .net.config import CaptureConfig, Nic
 from .net.peer import Peer
@@ -27,7 +28,8 @@ from .net.user import Forward, GuestForward, UserConfig
 from .serial import Match, SerialPort
 
 __all__ = [
-    "BoardError", "CaptureConfig", "ConfigError", "DebugExitConfig", "EmuError", "Forward", "GuestCrash", "GuestForward",
-    "GuestStopped", "GuestTimeout", "ImageError", "LoaderConfig", "Machine", "MachineConfig", "Match", "Nic", "Peer",
-    "SerialConfig", "SerialPort", "StateError", "Stop", "StreamConfig", "Switch", "TapConfig", "UserConfig", "__version__",
+    "BoardError", "BootConfig", "CaptureConfig", "ConfigError", "DebugExitConfig", "Disk", "EmuError", "Forward",
+    "GuestCrash", "GuestForward", "GuestStopped", "GuestTimeout", "ImageError", "LoaderConfig", "Machine", "MachineConfig",
+    "Match", "Nic", "Peer", "SerialConfig", "SerialPort", "StateError", "Stop", "StreamConfig", "Switch", "TapConfig",
+    "UserConfig", "__version__",
 ]

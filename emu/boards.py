@@ -12,15 +12,17 @@ from typing import Any
 
 from . import layout as at
 from .boot import BootPlan, acpi, flat, plan_boot, read_image, tableloader
-from .config import MachineConfig
+from .config import BootConfig, MachineConfig
 from .core import Engine, core_error, new_device, new_dma, new_engine
 from .cpu import parse_cpu
+from .drives import Drives
 from .errors import BoardError, ConfigError, ImageError
 from .roms import find_rom, rom_path
 
 # emu_core_pyx/bus/cpupins.pxd
 CPU_PINS = {name: n for n, name in enumerate(("INTR", "NMI", "INIT", "RESET", "A20", "SMI", "POWEROFF", "EXIT", "STOP"))}
-ISA_IRQS = {"TIMER": at.IRQ_TIMER, "KEYBOARD": at.IRQ_KEYBOARD, "RTC": at.IRQ_RTC, "SCI": at.IRQ_SCI, "MOUSE": at.IRQ_MOUSE}
+ISA_IRQS = {"TIMER": at.IRQ_TIMER, "KEYBOARD": at.IRQ_KEYBOARD, "FLOPPY": at.IRQ_FLOPPY, "RTC": at.IRQ_RTC, "SCI": at.IRQ_SCI,
+            "MOUSE": at.IRQ_MOUSE}
 PIRQ_ROUTES = (10, 10, 11, 11)      # as QEMU's firmware programs PIRQA-D
 UART = "uart16550.Uart16550"
 
@@ -57,6 +59,7 @@ PARTS = (
     Part("i8042", "i8042.I8042", ((0, at.KBC_DATA, 1), (1, at.KBC_STATUS, 1)),
          "irq1=gsi:KEYBOARD irq12=gsi:MOUSE a20=port92:0 reset_out=cpu:RESET"),
     Part("dma", "dma8237.Dma8237", ((0, at.DMA1, 16), (1, at.DMA2, 32), (2, at.DMA_PAGE, 15))),
+    Part("fdc", "fdc82077.Fdc82077", ((0, at.FDC, 6), (1, at.FDC_DIR, 1)), "irq=gsi:FLOPPY"),
     Part("com1", UART, ((0, at.COM1, 8),), "irq=gsi:4 tx_full=cpu:STOP"),
     Part("com2", UART, ((0, at.COM2, 8),), "irq=gsi:3 tx_full=cpu:STOP"),
     Part("com3", UART, ((0, at.COM3, 8),), "irq=gsi:share:4 tx_full=cpu:STOP"),
@@ -87,7 +90,20 @@ class Board:
         self._pieces: list[tuple[int, bytes]] = []
         self._firmware = b""
         self.boot_plan = self._plan()
+        assert not isinstance(config.boot, str)
+        self.boot: BootConfig = config.boot
+        self._first_boot = True
+        self.drives = Drives(config)
+        try:
+            self._assemble()
+        except BaseException:
+            self.drives.close()
+            raise
+
+    def _assemble(self) -> None:
+        config = self.config
         cpu = parse_cpu(config.cpu)
+        self.warnings += self.drives.notes
         try:
             self.engine: Engine = new_engine(config.memory_bytes, cpu.model, config.mmu, cpu.feat)
         except MemoryError:
@@ -145,6 +161,7 @@ class Board:
             for output, sink, pin in part.lines():
                 self._line(device, output).connect(*self._pin(sink, pin))
         devices["dma"].dma = devices["fw_cfg"].dma = new_dma(engine)
+        devices["fdc"].dma = devices["dma"]
         devices["ioapic"].join(devices["lapic"].bus)
         devices["lapic"].extint = devices["pic"]
         devices["gsi"].connect(devices["pic"], devices["ioapic"])
@@ -164,7 +181,8 @@ class Board:
         engine.set_apic(devices["lapic"])
         below, above = at.ram_split(self.ram_bytes)
         devices["rtc"].set_memory_size(below, above)
-        devices["fw_cfg"].set_machine(self.ram_bytes)
+        devices["fw_cfg"].set_machine(self.ram_bytes, boot_menu=self.boot.menu)
+        self.drives.connect(devices)
         if self._firmware:
             size = len(self._firmware)
             first = engine.mem.add_rom(at.FOUR_GIB - size, self._firmware, "bios")
@@ -243,6 +261,8 @@ class Board:
         for device in self.devices.values():
             device.reset()
         self.engine.reset()
+        self.drives.write_cmos(self.devices["rtc"], self.boot.codes(self._first_boot))
+        self._first_boot = False
         mem = self.engine.mem
         for addr, data in self._pieces:
             mem.write(addr, data)
@@ -257,6 +277,10 @@ class Board:
         mem.write(at.BDA + 0x13, (at.BASE_MEMORY_TOP >> 10).to_bytes(2, "little"))
         mem.write(at.BDA, b"".join(base.to_bytes(2, "little") for base, _ in at.SERIAL_PORTS))
         mem.write(at.EBDA, bytes([1]))
+
+    def close(self) -> None:
+        """Flush and close the disk images."""
+        self.drives.close()
 
     def press_power(self) -> None:
         """The power button."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 from .cpu import parse_cpu
 from .errors import ConfigError, suggest
 from .net.config import Nic
+from .images.disk import Disk, as_disk, place_all
 
 MMU_MODES = ("tlb", "shadow")
 CLOCKS = ("virtual", "host")
@@ -24,6 +25,9 @@ MEMORY_MAX = 60 << 30           # 36 physical address bits less the hole
 DEFAULT_MEMORY = "128M"
 DEFAULT_RTC_UNIX = 1767225600   # 2026-01-01T00:00:00Z: the same run whatever the day
 
+# where the drives of QEMU's short options stand
+DRIVE_PLACES = {"hda": ("ide", 0, 0), "hdb": ("ide", 0, 1), "hdc": ("ide", 1, 0), "hdd": ("ide", 1, 1), "cdrom": ("ide", 1, 0),
+                "fda": ("floppy", 0, 0), "fdb": ("floppy", 0, 1)}
 _UNITS = {"": 1 << 20, "b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 
 
@@ -96,6 +100,32 @@ class DebugExitConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class BootConfig:
+    """What the firmware starts: `order` of "a" floppy, "c" hard disk, "d" CD, "n" network; `once` until the first reset."""
+
+    order: str = "cad"
+    once: str = ""
+    menu: bool = False
+    splash_time_ms: int | None = None
+    strict: bool = False
+
+    def __post_init__(self) -> None:
+        for what, order in (("order", self.order), ("once", self.once)):
+            for k, letter in enumerate(order):
+                if letter not in "abcdn":
+                    raise ConfigError(f"boot {what} {order!r}: {letter!r} is no device; a floppy, c hard disk, d CD, n network")
+                if letter in order[:k]:
+                    raise ConfigError(f"boot {what} {order!r} names {letter!r} twice")
+        if self.splash_time_ms is not None and not -1 <= self.splash_time_ms <= 65535:
+            raise ConfigError(f"boot splash time {self.splash_time_ms} ms is outside -1..65535")
+
+    def codes(self, first: bool) -> list[int]:
+        """CMOS codes of the devices to try: 1 floppy, 2 hard disk, 3 CD, 4 network."""
+        order = self.once if first and self.once else self.order
+        return [{"a": 1, "b": 1, "c": 2, "d": 3, "n": 4}[letter] for letter in order][:3]
+
+
+@dataclass(frozen=True, slots=True)
 class MachineConfig:
     """A PC (440FX, PIIX3).
 
@@ -106,6 +136,11 @@ class MachineConfig:
     raw_addr     load `kernel` as a flat binary there and start it
     loaders      further files to put into memory
     firmware     BIOS image, mapped to end at 4 GiB and at 1 MiB
+    hda ... hdd, cdrom, fda, fdb   images (path or Disk) of the usual drives; cdrom is where hdc would be
+    disks        further drives, each a Disk; `drives` has them all, in their places
+    snapshot     no image is written to: what the guests write is thrown away
+    default_drives  an empty floppy drive A and CD-ROM drive are there even if nothing is in them
+    boot         what the firmware starts: BootConfig, or its order ("a", "cad")
     serials      host ends of COM1..COM4; default: one that keeps its output for `expect`
     debugcon     host end of port 0xE9
     debug_exit   isa-debug-exit device
@@ -125,6 +160,17 @@ class MachineConfig:
     loaders: tuple[LoaderConfig, ...] = ()
     firmware: Path | None = None
     option_roms: tuple[Path, ...] = ()
+    hda: Disk | Path | str | None = None
+    hdb: Disk | Path | str | None = None
+    hdc: Disk | Path | str | None = None
+    hdd: Disk | Path | str | None = None
+    cdrom: Disk | Path | str | None = None
+    fda: Disk | Path | str | None = None
+    fdb: Disk | Path | str | None = None
+    disks: tuple[Disk, ...] = ()
+    snapshot: bool = False
+    default_drives: bool = True
+    boot: BootConfig | str = BootConfig()
     serials: tuple[SerialConfig, ...] = (SerialConfig(),)
     debugcon: SerialConfig | None = None
     debug_exit: DebugExitConfig | None = None
@@ -138,6 +184,7 @@ class MachineConfig:
     name: str = "emu"
     memory_bytes: int = field(init=False, default=0)
     rtc_unix: int = field(init=False, default=0)
+    drives: tuple[Disk, ...] = field(init=False, default=())
 
     def __post_init__(self) -> None:
         put = object.__setattr__
@@ -156,6 +203,9 @@ class MachineConfig:
         put(self, "memory_bytes", size)
         put(self, "rtc_unix", parse_rtc(self.rtc_base))
         parse_cpu(self.cpu)
+        if isinstance(self.boot, str):
+            put(self, "boot", BootConfig(self.boot))
+        put(self, "drives", self._place_drives())
         for what, value, known in (("mmu", self.mmu, MMU_MODES), ("clock", self.clock, CLOCKS)):
             if value not in known:
                 raise ConfigError(f"unknown {what} {value!r}" + suggest(str(value), known))
@@ -171,8 +221,29 @@ class MachineConfig:
                 raise ConfigError("a load address needs the file it is for (-kernel FILE)")
         if self.kernel is not None and self.firmware is not None and self.raw_addr is not None:
             raise ConfigError("a raw binary and a firmware cannot both be what starts first")
-        if not (self.kernel or self.firmware or self.option_roms or any(item.start for item in self.loaders)):
-            raise ConfigError("nothing to boot: give a kernel (-kernel FILE) or a firmware (-bios FILE), or try `emu demo`")
+        if not (self.kernel or self.firmware or self.option_roms or any(item.start for item in self.loaders)
+                or any(disk.path for disk in self.drives)):
+            raise ConfigError("nothing to boot: give a disk (-hda, -cdrom, -fda FILE), a kernel (-kernel FILE) or a firmware "
+                              "(-bios FILE), or try `emu demo`")
+
+    def _place_drives(self) -> tuple[Disk, ...]:
+        """All drives, each in its place."""
+        disks: list[Disk] = []
+        for name, (interface, bus, unit) in DRIVE_PLACES.items():
+            value = getattr(self, name)
+            if value is not None:
+                media = "cdrom" if name == "cdrom" or isinstance(value, Disk) and value.media == "cdrom" else "disk"
+                disks.append(as_disk(value, interface=interface, media=media, bus=bus, unit=unit))
+        disks += [as_disk(disk) for disk in self.disks]
+        placed = place_all(disks)
+        if self.default_drives:
+            if not any(d.interface == "floppy" for d in placed):
+                placed += (Disk(interface="floppy", bus=0, unit=0),)
+            if not any(d.kind == "cdrom" or (d.interface, d.bus, d.unit) == ("ide", 1, 0) for d in placed):
+                placed += (Disk(media="cdrom", bus=1, unit=0),)
+        if self.snapshot:
+            placed = tuple(replace(d, snapshot=True, overlay=None) if d.path and not d.readonly else d for d in placed)
+        return tuple(sorted(placed, key=lambda d: (d.interface, d.bus, d.unit)))
 
     @classmethod
     def from_options(cls, options: dict[str, Any]) -> MachineConfig:

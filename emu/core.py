@@ -127,3 +127,9 @@ def core_error(name: str) -> type[Exception]:
     """The core's own exception class: "bus.BoardError", "visitor.StateError"."""
     module, cls = name.split(".")
     return cast("type[Exception]", getattr(import_module(f"emu_core_pyx.bus.{module}"), cls))
+
+
+def new_medium(cls: str, *args: Any) -> Any:
+    """A "module.Class" of emu_core_pyx.bus: where a disk's bytes are."""
+    module, name = cls.split(".")
+    return getattr(import_module(f"emu_core_pyx.bus.{module}"), name)(*args)

@@ -24,6 +24,7 @@ from .boards import Board
 from .boot import BootPlan, start
 from .config import MachineConfig
 from .core import CoreStop, Engine
+from .drives import Drives
 from .errors import EmuError
 from .frontends.chardev import Chardev, open_chardev
 from .frontends.pacer import Pacer
@@ -86,6 +87,8 @@ class Machine:
         self.config = config if config is not None else MachineConfig.from_options(options)
         self.board = Board(self.config)
         self.engine: Engine = self.board.engine
+        self.drives: Drives = self.board.drives
+        self.drives.connect_to(self.invoke)
         self.serials = tuple(SerialPort(self, uart, uart.name) for uart in self.board.uarts)
         self.debugcon = SerialPort(self, self.board.debugcon, "debugcon") if self.board.debugcon is not None else None
         self._ports = [*self.serials, *([self.debugcon] if self.debugcon else [])]
@@ -160,6 +163,7 @@ class Machine:
         for device in self._chardevs:
             device.close()
         self._chardevs.clear()
+        self.board.close()
 
     def __enter__(self) -> Machine:
         return self

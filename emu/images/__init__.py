@@ -1,1 +1,1 @@
-"""Images built in code."""
+"""Image files: disks (formats, locks, overlays), floppy formats, initial RAM disks built in code."""

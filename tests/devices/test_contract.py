@@ -7,10 +7,12 @@ import random
 import pytest
 from emu_core_pyx.bus.clock import Clock
 from emu_core_pyx.bus.dma import Dma
+from emu_core_pyx.bus.medium import MemoryMedium
 from emu_core_pyx.devices.debugcon import DebugCon
 from emu_core_pyx.devices.debugexit import DebugExit
 from emu_core_pyx.devices.dma8237 import Dma8237
 from emu_core_pyx.devices.dp8390 import Dp8390
+from emu_core_pyx.devices.fdc82077 import Fdc82077
 from emu_core_pyx.devices.fpu_irq13 import FpuIrq13
 from emu_core_pyx.devices.fw_cfg import FwCfg
 from emu_core_pyx.devices.gsi import Gsi
@@ -43,7 +45,15 @@ def dma():
     return dev
 
 
+def fdc():
+    dev = Fdc82077()
+    dev.dma = dma()
+    dev.insert(0, MemoryMedium(bytes(1474560)), 80, 2, 18, 500)
+    return dev
+
+
 DEVICES = {
+    "fdc": (fdc, [6, 1], []),
     "pic": (Pic8259Pair, [2, 2, 2], []),
     "pit": (Pit8254, [4, 1], []),
     "rtc": (RtcMc146818, [2], []),
