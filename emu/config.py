@@ -14,8 +14,8 @@ from typing import Any
 
 from .cpu import parse_cpu
 from .errors import ConfigError, suggest
-from .net.config import Nic
 from .images.disk import Disk, as_disk, place_all
+from .net.config import Nic
 
 MMU_MODES = ("tlb", "shadow")
 CLOCKS = ("virtual", "host")
@@ -107,6 +107,7 @@ class BootConfig:
     once: str = ""
     menu: bool = False
     splash_time_ms: int | None = None
+    reboot_timeout_ms: int | None = None
     strict: bool = False
 
     def __post_init__(self) -> None:
@@ -116,8 +117,9 @@ class BootConfig:
                     raise ConfigError(f"boot {what} {order!r}: {letter!r} is no device; a floppy, c hard disk, d CD, n network")
                 if letter in order[:k]:
                     raise ConfigError(f"boot {what} {order!r} names {letter!r} twice")
-        if self.splash_time_ms is not None and not -1 <= self.splash_time_ms <= 65535:
-            raise ConfigError(f"boot splash time {self.splash_time_ms} ms is outside -1..65535")
+        for what, ms in (("splash time", self.splash_time_ms), ("reboot timeout", self.reboot_timeout_ms)):
+            if ms is not None and not -1 <= ms <= 65535:
+                raise ConfigError(f"boot {what} {ms} ms is outside -1..65535")
 
     def codes(self, first: bool) -> list[int]:
         """CMOS codes of the devices to try: 1 floppy, 2 hard disk, 3 CD, 4 network."""

@@ -3,8 +3,8 @@
     vm.drives["floppy0"].insert("disk2.img")
     vm.drives["ide1-cd0"].eject()
 
-Also what firmware finds out about drives in CMOS.  Spec for that: IBM PC/AT Technical Reference (0x10, 0x12, 0x14, 0x19-0x23); QEMU
-hw/i386/pc.c documents the boot order bytes 0x38 and 0x3D and the translation bits at 0x39.
+Also what firmware finds out about drives in CMOS.  Spec for that: IBM PC/AT Technical Reference (0x10, 0x12, 0x14, 0x19-0x23);
+QEMU hw/i386/pc.c documents the boot order bytes 0x38 and 0x3D and the translation bits at 0x39.
 """
 from __future__ import annotations
 

@@ -5,7 +5,6 @@ word of advice.  Spec: QEMU's invocation page (qemu-system-x86_64(1)).
 """
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 from .. import cpu
 from ..config import DebugExitConfig, LoaderConfig, MachineConfig, SerialConfig
 from ..errors import ConfigError, suggest
+from ..images.disk import Disk
 from ..trace import ITEMS, parse_items
 from .netdevs import Network
 
@@ -41,8 +41,7 @@ TABLE: dict[str, Option] = {}
 SECTIONS = ("Machine", "Boot", "Serial ports and display", "Control and time", "Debugging", "Accepted for QEMU's sake")
 ALIASES = {"M": "machine", "h": "help", "?": "help"}
 LATER = {
-    **dict.fromkeys(("hda", "hdb", "hdc", "hdd", "cdrom", "fda", "fdb", "drive", "blockdev", "snapshot", "pflash"),
-                    "disks are not here yet; an initramfs (-initrd) or a firmware (-bios) can be booted"),
+    **dict.fromkeys(("blockdev",), "-drive file=FILE,if=none,id=ID says the same here"),
     **dict.fromkeys(("gdb", "s"), "the gdb server is not here yet; -d int,in_asm,exec logs what the guest does"),
     **dict.fromkeys(("vnc", "spice", "full-screen"), "displays are not here yet; use -nographic"),
     **dict.fromkeys(("loadvm", "savevm", "incoming"), "snapshots are not here yet"),
@@ -81,6 +80,8 @@ class Options:
     timeout: float | None = None
     notes: list[str] = field(default_factory=list)
     network: Network = field(default_factory=Network)
+    drives: list[Disk] = field(default_factory=list)
+    wired: list[dict[str, str]] = field(default_factory=list)       # -device ide-hd, ide-cd, floppy
     only32: bool = False        # emu-system-i386: processors without long mode
 
     def config(self) -> MachineConfig:
@@ -97,7 +98,10 @@ class Options:
         users = [s for s in (*serials, self.machine.get("debugcon")) if s is not None and s.kind in ("stdio", "mon:stdio")]
         if len(users) + sum(where == "stdio" for where, _ in self.qmp) > 1:
             raise ConfigError("standard input and output can be used once only (-serial, -debugcon, -qmp, -nographic)")
-        return MachineConfig.from_options({**self.machine, "serials": tuple(serials) or (NONE,), "loaders": tuple(self.loaders)})
+        from .drive_options import connected
+        drives = {"disks": connected(self), "default_drives": not self.nodefaults}
+        return MachineConfig.from_options({**self.machine, **drives,
+                                           "serials": tuple(serials) or (NONE,), "loaders": tuple(self.loaders)})
 
 
 def option(name: str, value: str, text: str, section: int, ours: bool = False) -> Callable[[Handler], Handler]:
@@ -483,9 +487,8 @@ def _nodefaults(o: Options, value: str) -> None:
 
 
 _ignored("k", "LANGUAGE", "keyboard layout of a display (there is none)")
-_ignored("boot", "ORDER", "boot order of disks (there are none)")
 _ignored("no-user-config", "", "there are no configuration files")
-_ignored("no-fd-bootchk", "", "there is no floppy")
+_ignored("no-fd-bootchk", "", "any floppy is booted")
 _ignored("no-hpet", "", "the HPET is off unless -machine hpet=on")
 _ignored("msg", "timestamp=on", "messages carry no time")
 
@@ -497,7 +500,8 @@ def parse(argv: Sequence[str], options: Options | None = None) -> Options:
     while words:
         word = words.pop(0)
         if not word.startswith("-") or word == "-":
-            raise ConfigError(f"{word!r}: a disk image; {LATER['hda']}. A kernel is given by -kernel {shlex.quote(word)}")
+            words[:0] = ["-hda", word]
+            continue
         name, has_value, value = word.lstrip("-").partition("=") if word.startswith("--") else (word[1:], "", "")
         name = ALIASES.get(name, name)
         item = TABLE.get(name)
@@ -516,4 +520,4 @@ def parse(argv: Sequence[str], options: Options | None = None) -> Options:
     return out
 
 
-from . import netopts as netopts  # noqa: E402, I001  registers its options in TABLE
+from . import drive_options as drive_options, netopts as netopts  # noqa: E402, I001  register their options in TABLE

@@ -117,11 +117,8 @@ def place_all(disks: list[Disk]) -> tuple[Disk, ...]:
     out: list[Disk] = []
 
     def spot(disk: Disk) -> tuple[int, int] | None:
-        """The first free place; a CD-ROM goes to the second channel if it can, as people expect."""
-        places = [(b, u) for b in range(BUSES[disk.interface]) for u in range(UNITS[disk.interface])]
-        if disk.kind == "cdrom":
-            places.sort(key=lambda p: p[0] == 0)
-        for bus, unit in places:
+        """The first free place, as QEMU counts them."""
+        for bus, unit in ((b, u) for b in range(BUSES[disk.interface]) for u in range(UNITS[disk.interface])):
             if disk.bus in (None, bus) and disk.unit in (None, unit) and (disk.interface, bus, unit) not in taken:
                 return bus, unit
         return None

@@ -1,7 +1,7 @@
 """Floppy formats, told by the size of an image.
 
-A file that is smaller than a standard format (a boot sector alone, trailing zeros cut off) is a disk of the smallest PC format that
-holds it; what is missing reads as zeros.
+A file that is smaller than a standard format (a boot sector alone, trailing zeros cut off) is a disk of the smallest PC format
+that holds it; what is missing reads as zeros.
 """
 from __future__ import annotations
 

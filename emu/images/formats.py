@@ -1,8 +1,8 @@
 """What kind of image a file is, by its first bytes.
 
 Only qcow2 and raw images are opened; the others are recognised so that nobody boots a container as if it were a disk.
-A file nobody recognises is raw.  Since the guest owns a raw image's bytes it could make it look like qcow2, with a backing file of its
-choice; media whose format was guessed refuse such a write (`GUARDED`), media with format="raw" are never looked at.
+A file nobody recognises is raw.  Since the guest owns a raw image's bytes it could make it look like qcow2, with a backing file
+of its choice; media whose format was guessed refuse such a write (`GUARDED`), media with format="raw" are never looked at.
 """
 from __future__ import annotations
 

@@ -60,8 +60,8 @@ def lock(fd: int, path: str, writing: bool) -> None:
         except OSError as second:
             found = "in use" if second.errno == errno.EWOULDBLOCK else ""
     if found == "being written":
-        raise ImageError(f"the image {path!r} is being written by another machine (or twice by this one); stop that one first, or "
-                         "give each its own copy")
+        raise ImageError(f"the image {path!r} is being written by another machine (or twice by this one); stop that one first, "
+                         "or give each its own copy")
     if found:
         raise ImageError(f"the image {path!r} is in use by another machine (or twice by this one), so it cannot be written; use "
                          "-snapshot (snapshot=on), an overlay or readonly=on")

@@ -69,8 +69,8 @@ def _open(disk: Disk, writing: bool) -> Opened:
     fd = _descriptor(path, what, writing)
     if fd is None:
         if disk.kind != "floppy":
-            raise ImageError(f"the {what} {str(path)!r} may not be written: open it with readonly=on, or keep the changes elsewhere "
-                             "(-snapshot, overlay)")
+            raise ImageError(f"the {what} {str(path)!r} may not be written: open it with readonly=on, or keep the changes "
+                             "elsewhere (-snapshot, overlay)")
         notes.append(f"the floppy image {str(path)!r} may not be written: the disk is write-protected")
         writing = False
         fd = _descriptor(path, what, False)
@@ -82,7 +82,8 @@ def _open(disk: Disk, writing: bool) -> Opened:
         head = os.pread(fd, formats.PROBE_BYTES, 0)
         kind = disk.format or formats.probe(head, str(path))
         if kind == "qcow2":
-            raise ImageError(f"{str(path)!r} is a qcow2 image, which cannot be opened yet; qemu-img convert -O raw makes a raw one")
+            raise ImageError(f"{str(path)!r} is a qcow2 image, which cannot be opened yet; qemu-img convert -O raw "
+                             "makes a raw one")
         shown, floppy = _shown_size(disk, size, notes)
         medium = new_medium("filemedium.FileMedium", fd, shown, not writing, disk.cache in ("writethrough", "directsync"),
                             formats.GUARDED if disk.format is None else ())

@@ -217,28 +217,6 @@ cdef class OverlayMedium(Medium):
             n -= k
         return 0
 
-    def commit(self):
-        """Write what has changed to the medium below, and start over; raises OSError."""
-        cdef u64 cluster
-        cdef u8 whole[CLUSTER]
-        cdef u64 n
-        cdef int err = 0
-        with nogil:
-            for cluster in range(self.n_map):
-                if self.map[cluster]:
-                    n = min(<u64>CLUSTER, self.size - (cluster << CLUSTER_SHIFT))
-                    err = read_all(self.fd, <u64>(self.map[cluster] - 1) << CLUSTER_SHIFT, &whole[0], n)
-                    if err == 0:
-                        err = self.below.write(cluster << CLUSTER_SHIFT, &whole[0], n)
-                    if err:
-                        break
-                    self.map[cluster] = 0
-            if err == 0:
-                err = self.below.flush()
-        if err:
-            raise OSError(err, os.strerror(err))
-        self.used = 0
-
     def close(self):
         """Throw the changes away and close the medium below."""
         self.below.close()

@@ -17,7 +17,7 @@ from emu_core_pyx.bus.visitor cimport Visitor
 from emu_core_pyx.devices.dma8237 cimport Dma8237
 from emu_core_pyx.devices.fdc_commands cimport (
     CONF_EIS, DATA_IN, DATA_OUT, DOR_DMAGATE, FdcCommands, OP_FORMAT, OP_MFM, OP_MT, OP_READ, OP_READ_DELETED, OP_READ_ID,
-    OP_READ_TRACK, OP_SCAN_EQUAL, OP_SCAN_HIGH, OP_SCAN_LOW, OP_SK, OP_VERIFY, OP_WRITE, OP_WRITE_DELETED, SPECIFY_ND,
+    OP_READ_TRACK, OP_SCAN_EQUAL, OP_SCAN_HIGH, OP_SCAN_LOW, OP_SK, OP_VERIFY, OP_WRITE_DELETED, SPECIFY_ND,
     ST0_ABNORMAL, ST0_EC,
 )
 from emu_core_pyx.devices.floppy_drive cimport SECTOR, FloppyDrive
