@@ -126,6 +126,7 @@ class Board:
         place = self.config.debug_exit
         if place is not None:
             parts.append(Part("debugexit", "debugexit.DebugExit", ((0, place.iobase, place.iosize),), "exit_out=cpu:EXIT"))
+        parts += [Part(f"pflash{d.unit}", "pflash_cfi01.PflashCfi01") for d in self.config.drives if d.interface == "pflash"]
         return parts + list(self._nic_parts())
 
     def _nic_parts(self) -> Iterator[Part]:
@@ -183,12 +184,34 @@ class Board:
         devices["rtc"].set_memory_size(below, above)
         devices["fw_cfg"].set_machine(self.ram_bytes, boot_menu=self.boot.menu)
         self.drives.connect(devices)
-        if self._firmware:
-            size = len(self._firmware)
-            first = engine.mem.add_rom(at.FOUR_GIB - size, self._firmware, "bios")
+        if self.has_firmware:
+            size, first = self._map_firmware()
             low = min(size, 0x20000)            # its end shows below 1 MiB too, until the PAM registers uncover RAM
             engine.mem.alias(at.ROM_AREA_END - low, first + (size - low) // 0x1000, low, False, "bios")
             devices["i440fx"].mem = engine.mem
+
+    def _map_firmware(self) -> tuple[int, int]:
+        """The firmware's ROM, or its flash chips one below the other, ends at 4 GiB: bytes and first frame of the last one."""
+        engine = self.engine
+        chips = self.drives.of("pflash")
+        if not chips:
+            size = len(self._firmware)
+            return size, engine.mem.add_rom(at.FOUR_GIB - size, self._firmware, "bios")
+        end, frames = at.FOUR_GIB, []
+        for chip in chips:
+            assert chip.opened is not None
+            end -= chip.opened.size
+            if end < at.FOUR_GIB - at.FIRMWARE_MAX:
+                raise ConfigError("the flash chips together are larger than 16 MiB")
+            frames.append(self.devices[chip.device].place(engine.mem, end))
+            engine.bus.map_mmio(self.devices[chip.device], 0, end, chip.opened.size)
+        assert chips[0].opened is not None
+        return chips[0].opened.size, frames[0]
+
+    @property
+    def has_firmware(self) -> bool:
+        """Does a firmware start the machine (and not we a kernel)?"""
+        return bool(self._firmware) or any(disk.interface == "pflash" for disk in self.config.drives)
 
     def _line(self, device: Any, output: str) -> Any:
         try:
@@ -208,16 +231,19 @@ class Board:
         config = self.config
         plan: BootPlan | None = None
         firmware = config.firmware
-        if firmware is None and config.kernel is None and not any(item.start for item in config.loaders):
+        if self.has_firmware:
+            if firmware is not None:
+                raise ConfigError("a flash chip (if=pflash) and -bios cannot both be what starts first")
+        elif firmware is None and config.kernel is None and not any(item.start for item in config.loaders):
             firmware = rom_path("bios.bin")
         if firmware is not None:
             self._firmware = read_image(find_rom(firmware), "firmware")
-            if len(self._firmware) > 16 << 20 or len(self._firmware) & 0xFFF:
+            if len(self._firmware) > at.FIRMWARE_MAX or len(self._firmware) & 0xFFF:
                 raise ImageError(f"firmware {str(firmware)!r} has {len(self._firmware)} bytes; an image is a multiple of "
                                  "4 KiB and at most 16 MiB")
         if config.kernel is not None and config.raw_addr is not None:
             plan = flat.plan(config.kernel, config.raw_addr, self.ram_bytes)
-        elif config.kernel is not None and not self._firmware:
+        elif config.kernel is not None and not self.has_firmware:
             plan = plan_boot(config.kernel, config.initrd, config.append, self.ram_bytes, self.acpi.rsdp)
         for item in config.loaders:
             if item.start:
@@ -237,7 +263,7 @@ class Board:
 
     def _tables(self) -> None:
         """What fw_cfg tells a firmware: memory, ACPI tables, option ROMs, the kernel."""
-        if self._firmware:
+        if self.has_firmware:
             fw_cfg = self.devices["fw_cfg"]
             below, above = at.ram_split(self.ram_bytes)
             rows = [(0, below, 1)] + ([(at.FOUR_GIB, above, 1)] if above else [])
@@ -266,7 +292,7 @@ class Board:
         mem = self.engine.mem
         for addr, data in self._pieces:
             mem.write(addr, data)
-        if self._firmware:
+        if self.has_firmware:
             return
         self.devices["pm"].set_base(at.PM_BASE)
         for k, irq in enumerate(PIRQ_ROUTES):

@@ -33,6 +33,11 @@ class Drive:
         self._invoke: Callable[[Callable[[], Any]], Any] = lambda function: function()
 
     @property
+    def device(self) -> str:
+        """The chip's name on the board (flash chips)."""
+        return f"{self.disk.interface}{self.disk.unit}"
+
+    @property
     def removable(self) -> bool:
         """Can its medium be changed?"""
         return self.kind in ("floppy", "cdrom")
@@ -208,8 +213,11 @@ def _plug_ide(disk: Disk, devices: Mapping[str, Any]) -> Callable[[Opened | None
 
 
 def _plug_pflash(disk: Disk, devices: Mapping[str, Any]) -> Callable[[Opened | None], None]:
+    chip = devices[f"pflash{disk.unit}"]
+
     def plug(opened: Opened | None) -> None:
-        raise ConfigError("there are no flash chips yet; -bios FILE gives a firmware")
+        if opened is not None:
+            chip.insert(opened.medium)
     return plug
 
 

@@ -60,6 +60,7 @@ ROM_AREA_END = 0x100000
 HIGH_MEMORY = 0x100000
 PCI_HOLE = 0xE0000000        # QEMU pc: memory beyond continues above 4 GiB
 FOUR_GIB = 0x1_0000_0000
+FIRMWARE_MAX = 16 << 20      # what lies between the local APIC and 4 GiB, less a reserve
 IOAPIC = 0xFEC00000          # SDM
 HPET = 0xFED00000            # IA-PC HPET specification, recommended base
 LAPIC = 0xFEE00000           # SDM

@@ -22,6 +22,7 @@ from emu_core_pyx.devices.i8042 import I8042
 from emu_core_pyx.devices.ioapic import IoApic
 from emu_core_pyx.devices.lapic import LocalApic
 from emu_core_pyx.devices.ne2k_pci import Ne2kPci
+from emu_core_pyx.devices.pflash_cfi01 import PflashCfi01
 from emu_core_pyx.devices.pic8259 import Pic8259Pair
 from emu_core_pyx.devices.piix3 import Piix3
 from emu_core_pyx.devices.piix4_pm import Piix4Pm
@@ -30,6 +31,7 @@ from emu_core_pyx.devices.port80 import Port80
 from emu_core_pyx.devices.port92 import Port92
 from emu_core_pyx.devices.rtc_mc146818 import RtcMc146818
 from emu_core_pyx.devices.uart16550 import Uart16550
+from emu_core_pyx.mmu.physmem import PhysMem
 
 
 def fw_cfg():
@@ -52,7 +54,15 @@ def fdc():
     return dev
 
 
+def pflash():
+    dev = PflashCfi01()
+    dev.insert(MemoryMedium(bytes(range(256)) * 256))
+    dev.place(PhysMem(1 << 20), 0xFFFF0000)
+    return dev
+
+
 DEVICES = {
+    "pflash": (pflash, [], [0x10000]),
     "fdc": (fdc, [6, 1], []),
     "pic": (Pic8259Pair, [2, 2, 2], []),
     "pit": (Pit8254, [4, 1], []),
