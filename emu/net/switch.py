@@ -139,6 +139,14 @@ class Switch:
         """Virtual time all machines have reached."""
         return self._now
 
+    def align(self) -> None:
+        """Begin where the machine that is furthest is; the others catch up first, alone."""
+        self._now = max([self._now, *(vm.now_ns for vm in self.machines)])
+        for vm in self.machines:
+            if vm.ended is None and vm.now_ns < self._now:
+                vm.run_until(self._now)
+        self._settle()
+
     def step(self) -> list[Stop]:
         """One turn: every machine runs for one latency."""
         self._now += self.latency_ns
@@ -148,6 +156,7 @@ class Switch:
 
     def run(self, seconds: float | None = None, *, until: Callable[[], bool] | None = None) -> None:
         """Run all machines together for so much virtual time, until `until()` holds, or until all have ended."""
+        self.align()
         end = None if seconds is None else self._now + int(seconds * 1e9)
         while (end is None or self._now < end) and not (until is not None and until()):
             self.step()

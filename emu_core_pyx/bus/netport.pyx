@@ -4,6 +4,7 @@ from libc.string cimport memcpy, memset
 from emu_core_pyx.types cimport u8, u32, u64
 from emu_core_pyx.bus.clock cimport Clock
 from emu_core_pyx.bus.device cimport Device, Line
+from emu_core_pyx.bus.timers cimport visit_deadline
 from emu_core_pyx.bus.visitor cimport Visitor
 
 cdef enum:
@@ -243,17 +244,14 @@ cdef class NetPort(Device):
             self.clock.cancel(self.timer)
 
     cdef void state(self, Visitor v):
-        cdef u64 at
         tx = v.blob(b"tx", self.tx.save())
         rx = v.blob(b"rx", self.rx.save())
         v.u32(b"blocked", &self.blocked)
         v.u32(b"link", &self.up)
         v.u64(b"last_at", &self.last_at)
         v.u64(b"wire_free", &self.wire_free)
+        if self.clock is not None:
+            visit_deadline(v, b"t_rx", self.clock, self.timer)
         if v.loading:
             self.tx.load(tx)
             self.rx.load(rx)
-            if self.clock is not None:
-                self.clock.cancel(self.timer)
-                if self.rx.first(&at) and not self.blocked:
-                    self.clock.arm(self.timer, at)

@@ -18,3 +18,24 @@ cdef inline u32 multicast_hash(const u8 *address) noexcept nogil:
     for k in range(6):
         out |= (crc >> k & 1) << (5 - k)
     return out
+
+
+cdef inline u32 sum16(const u8 *p, u32 n, u32 start) noexcept nogil:
+    """One's complement sum of big-endian 16-bit words (RFC 1071), folded to 16 bits, not complemented."""
+    cdef u32 k, total = start
+    for k in range(0, n & ~<u32>1, 2):
+        total += <u32>p[k] << 8 | p[k + 1]
+    if n & 1:
+        total += <u32>p[n - 1] << 8
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    return total
+
+
+cdef inline u32 get16be(const u8 *p) noexcept nogil:
+    return <u32>p[0] << 8 | p[1]
+
+
+cdef inline void put16be(u8 *p, u32 v) noexcept nogil:
+    p[0] = <u8>(v >> 8)
+    p[1] = <u8>v

@@ -12,6 +12,7 @@ from emu_core_pyx.devices.debugcon import DebugCon
 from emu_core_pyx.devices.debugexit import DebugExit
 from emu_core_pyx.devices.dma8237 import Dma8237
 from emu_core_pyx.devices.dp8390 import Dp8390
+from emu_core_pyx.devices.e1000 import E1000
 from emu_core_pyx.devices.fdc82077 import Fdc82077
 from emu_core_pyx.devices.fpu_irq13 import FpuIrq13
 from emu_core_pyx.devices.fw_cfg import FwCfg
@@ -38,6 +39,12 @@ def fw_cfg():
     dev = FwCfg()
     dev.dma = Dma(1 << 16)
     dev.add_file("etc/test", bytes(range(100)))
+    return dev
+
+
+def e1000():
+    dev = E1000()
+    dev.dma = Dma(1 << 16)
     return dev
 
 
@@ -81,6 +88,7 @@ DEVICES = {
     "piix4_pm": (Piix4Pm, [64, 2, 16], []),
     "ne2k_isa": (lambda: Dp8390("ne2k_isa"), [32], []),
     "ne2k_pci": (Ne2kPci, [32], []),
+    "e1000": (e1000, [], [0x20000]),
     "lapic": (LocalApic, [], [4096]),
     "ioapic": (IoApic, [], [0x20]),
     "hpet": (Hpet, [], [1024]),
