@@ -134,7 +134,7 @@ def test_accepted_because_it_changes_nothing(argv: tuple[str, ...]) -> None:
     (("-smp", "2"), "one processor"),
     (("-m",), "needs a value"), (("--nographic=yes",), "takes no value"), (("-rtc", "base=tomorrow"), "neither utc"),
     (("-timeout", "-1"), "not a number of seconds"), (("-display", "gtk"), "not here yet"), (("-monitor", "stdio"), "no monitor"),
-    (("-net", "user"), "no network cards"), (("-qmp", "tcp:localhost:1"), "not here"), (("-raw", "here"), "not a number"),
+    (("-net", "vde"), "is not here"), (("-qmp", "tcp:localhost:1"), "not here"), (("-raw", "here"), "not a number"),
     (("-serial", "chardev:x"), "no -chardev"), (("-icount", "shift=99"), "outside 0..10"),
 ])
 def test_refused_with_advice(argv: tuple[str, ...], words: str) -> None:
