@@ -112,10 +112,25 @@ class Program:
         """Until the timer has ticked so often."""
         self.steps += struct.pack("<BH", 8, ticks)
 
+    def reset(self, name: str, shutdown_code: int) -> None:
+        """A reset that goes on through 40:67; answers b"R"."""
+        self.steps += struct.pack("<BB", 9, shutdown_code)
+        self.expect.append((name, 1))
+
+    def protected(self, name: str) -> None:
+        """INT 15h AH=89h and back; answers "P", MSW, CS, "."."""
+        self.steps += b"\x0a"
+        self.expect.append((name, 4))
+
+    def nested(self, name: str, ticks: int) -> None:
+        """Services within services on foreign stacks, for so many ticks; answers calls and wrong answers, 16 bits each."""
+        self.steps += struct.pack("<BH", 11, ticks)
+        self.expect.append((name, 4))
+
     def rom(self, folder: Path) -> Path:
         """The option ROM."""
         (folder / "steps.bin").write_bytes(bytes(self.steps))
-        blocks = (len(self.steps) + 0x300 + 511) // 512
+        blocks = (len(self.steps) + 0x900 + 511) // 512
         out = folder / "program.rom"
         subprocess.run(["nasm", "-f", "bin", f"-DROM_BLOCKS={blocks}", "-o", str(out), str(HERE / "services.asm")],
                        cwd=folder, check=True)
@@ -145,7 +160,7 @@ def run_qemu(program: Program, bios: Path | None, folder: Path, *extra: str) -> 
     options = ["-bios", str(bios)] if bios else []
     subprocess.run(["qemu-system-i386", *options, "-m", str(MEMORY_MIB), "-option-rom", str(rom), "-debugcon", f"file:{log}",
                     "-device", "isa-debug-exit,iobase=0x501,iosize=2", "-display", "none", "-net", "none", "-rtc",
-                    f"base={RTC},clock=vm", *extra], timeout=60, stdin=subprocess.DEVNULL, capture_output=True)
+                    f"base={RTC},clock=vm", *extra], timeout=20, stdin=subprocess.DEVNULL, capture_output=True)
     return program.read(log.read_bytes())
 
 
@@ -156,5 +171,5 @@ def run_emu(program: Program, bios: Path | None, folder: Path, **options: object
                      debug_exit=emu.config.DebugExitConfig(), **options) as vm:
         text = BytesIO()
         vm.debugcon.watch(text)
-        vm.run(30)
+        vm.run(10)
         return program.read(text.getvalue())

@@ -10,7 +10,7 @@ import struct
 from pathlib import Path
 
 import pytest
-from biosprog import REGISTERS, ROMS, Answer, Program, run_emu, run_qemu
+from biosprog import MEMORY_MIB, REGISTERS, ROMS, Answer, Program, run_emu, run_qemu
 
 pytestmark = pytest.mark.skipif(not shutil.which("nasm"), reason="nasm builds the test programs")
 needs_qemu = pytest.mark.skipif(not shutil.which("qemu-system-i386"), reason="QEMU is the other machine")
@@ -102,11 +102,6 @@ def services() -> Program:
     return p
 
 
-def fields(a: Answer) -> dict[str, int]:
-    """What is compared: registers, segments, CF and ZF."""
-    return {name: getattr(a, name) for name in (*REGISTERS, "ds", "es", "cf")}
-
-
 # call: fields that depend on the machine and not on the BIOS, emu against QEMU
 MACHINE: dict[str, tuple[str, ...]] = {
     "equipment": ("eax",),              # floppies, display, serial and parallel ports
@@ -147,3 +142,143 @@ def test_services_answer_as_seabios(tmp_path: Path) -> None:
 def test_services_answer_alike_on_emu_and_qemu(tmp_path: Path) -> None:
     p = services()
     compare(run_emu(p, BIOS, tmp_path), run_qemu(p, BIOS, tmp_path), MACHINE, "QEMU", exact=False)
+
+
+def both(p: Program, tmp_path: Path) -> list[dict]:
+    """Answers of our BIOS on emu, and on QEMU if that is here."""
+    return [run_emu(p, BIOS, tmp_path), *([run_qemu(p, BIOS, tmp_path)] if shutil.which("qemu-system-i386") else [])]
+
+
+def memory_map(p: Program) -> None:
+    """E820h from the first to the last entry."""
+    for k in range(12):
+        p.call(f"e820 {k}", 0x15, ax=0xE820, ebx=k, ecx=20, edx=SMAP, es=BUFFER, edi=0)
+        p.dump(f"row {k}", BUFFER, 0, 20)
+
+
+def test_memory_map_is_sorted_whole_and_covers_all_ram(tmp_path: Path) -> None:
+    p = Program()
+    memory_map(p)
+    p.call("no smap", 0x15, ax=0xE820, ecx=20, es=BUFFER)
+    p.call("too short", 0x15, ax=0xE820, edx=SMAP, ecx=19, es=BUFFER)
+    for got in both(p, tmp_path):
+        rows, k = [], 0
+        while True:
+            answer = got[f"e820 {k}"]
+            assert (answer.cf, answer.eax, answer.ecx) == (0, SMAP, 20)
+            rows.append(struct.unpack("<QQI", got[f"row {k}"]))
+            if not answer.ebx:
+                break
+            k = answer.ebx
+        assert rows == sorted(rows)
+        assert all(a[0] + a[1] <= b[0] for a, b in zip(rows, rows[1:], strict=False))
+        assert rows[0] == (0, 0x9FC00, 1) and rows[1] == (0x9FC00, 0x400, 2)
+        assert (0xE0000, 0x20000, 2) in rows
+        top = max(base + size for base, size, _ in rows if base < 0xF0000000)
+        assert top == MEMORY_MIB << 20
+        assert [r for r in rows if r[0] == 0x100000][0][2] == 1
+        assert got[f"e820 {k + 1}"].cf and got["no smap"].cf and got["too short"].cf
+
+
+def test_timer_ticks_chain_to_1c_and_midnight_passes(tmp_path: Path) -> None:
+    p = Program()
+    p.call("set", 0x1A, ah=1, cx=0x18, dx=0x00AC)       # 4 ticks before midnight
+    p.hook(0x1C)
+    p.wait(3)
+    p.call("before", 0x1A, ah=0)
+    p.wait(1)
+    p.poke(0x40, 0x6C, struct.pack("<I", 0x1800AF))
+    p.call("idle", 0x15, ax=0x8600, cx=1, dx=0x8000)    # 98 ms: midnight passes
+    p.count("1c")
+    p.call("after", 0x1A, ah=0)
+    p.call("again", 0x1A, ah=0)
+    for got in both(p, tmp_path):
+        assert got["before"].cx == 0x18 and got["before"].al == 0
+        assert struct.unpack("<I", got["1c"])[0] >= 5
+        assert got["after"].al == 1 and got["after"].cx == 0 and got["after"].dx < 4
+        assert got["again"].al == 0
+
+
+def test_event_wait_sets_the_flag_by_the_clock_interrupt(tmp_path: Path) -> None:
+    p = Program()
+    p.poke(BUFFER, 0x10, b"\x01")
+    p.call("start", 0x15, ax=0x8300, es=BUFFER, bx=0x10, cx=0, dx=20000)
+    p.call("second", 0x15, ax=0x8300, es=BUFFER, bx=0x20, cx=0, dx=20000)
+    p.dump("early", BUFFER, 0x10, 1)
+    p.wait(2)
+    p.dump("late", BUFFER, 0x10, 1)
+    p.call("long", 0x15, ax=0x8300, es=BUFFER, bx=0x20, cx=100, dx=0)
+    p.call("cancel", 0x15, ax=0x8301)
+    p.dump("bda", 0x40, 0xA0, 1)
+    for got in both(p, tmp_path):
+        assert not got["start"].cf and got["second"].cf
+        assert got["early"] == b"\x01" and got["late"] == b"\x81"
+        assert not got["long"].cf and not got["cancel"].cf and got["bda"] == b"\0"
+
+
+def test_block_move_reaches_extended_memory_and_keeps_a20(tmp_path: Path) -> None:
+    def table(source: int, dest: int) -> bytes:
+        def entry(base: int) -> bytes:
+            return struct.pack("<HHBBBB", 0xFFFF, base & 0xFFFF, base >> 16 & 0xFF, 0x93, 0, base >> 24)
+        return bytes(16) + entry(source) + entry(dest) + bytes(16)
+    p = Program()
+    p.poke(BUFFER, 0x100, b"one two three four")
+    p.poke(BUFFER, 0, table((BUFFER << 4) + 0x100, 0x212340))
+    p.call("up", 0x15, ah=0x87, es=BUFFER, si=0, cx=9)
+    p.poke(BUFFER, 0x100, bytes(18))
+    p.poke(BUFFER, 0x40, table(0x212340, (BUFFER << 4) + 0x200))
+    p.call("a20 off", 0x15, ax=0x2400)
+    p.call("down", 0x15, ah=0x87, es=BUFFER, si=0x40, cx=9)
+    p.call("a20 still off", 0x15, ax=0x2402)
+    p.call("a20 on", 0x15, ax=0x2401)
+    p.dump("copy", BUFFER, 0x200, 18)
+    p.call("too much", 0x15, ah=0x87, es=BUFFER, si=0, cx=0x8001)
+    for got in both(p, tmp_path):
+        assert (got["up"].cf, got["up"].ah, got["down"].cf) == (0, 0, 0)
+        assert got["copy"] == b"one two three four"
+        assert got["a20 still off"].al == 0
+        assert got["too much"].cf
+
+
+def test_resets_that_go_on_come_back_to_the_program(tmp_path: Path) -> None:
+    p = Program()
+    p.reset("by jump", 0x0A)
+    p.call("c0", 0x15, ah=0xC0)
+    p.reset("with eoi", 0x05)
+    p.wait(2)
+    p.call("memory", 0x12)
+    for got in both(p, tmp_path):
+        assert (got["by jump"], got["with eoi"]) == (b"R", b"R")
+        assert got["c0"].bx == 0xE6F5 and got["memory"].ax == 639
+
+
+def test_switch_to_protected_mode_by_15_89(tmp_path: Path) -> None:
+    p = Program()
+    p.protected("there and back")
+    p.wait(2)
+    p.call("memory", 0x12)
+    for got in both(p, tmp_path):
+        answer = got["there and back"]
+        assert (answer[0:1], answer[1] & 1, answer[2], answer[3:]) == (b"P", 1, 0x30, b".")
+        assert got["memory"].ax == 639
+
+
+def test_services_within_services_on_foreign_stacks(tmp_path: Path) -> None:
+    p = Program()
+    p.nested("nested", 12)
+    for got in both(p, tmp_path):
+        calls, wrong = struct.unpack("<HH", got["nested"])
+        assert (calls, wrong) == (12, 0)
+
+
+def test_vectors_and_fixed_entry_points(tmp_path: Path) -> None:
+    p = Program()
+    p.dump("vectors", 0, 0, 0x1E0)
+    p.dump("reset", 0xF000, 0xFFF0, 16)
+    for got in both(p, tmp_path):
+        at = [struct.unpack_from("<HH", got["vectors"], 4 * n) for n in range(0x78)]
+        fixed = {0x02: 0xE2C3, 0x05: 0xFF54, 0x08: 0xFEA5, 0x09: 0xE987, 0x0E: 0xEF57, 0x11: 0xF84D, 0x12: 0xF841, 0x13: 0xE3FE,
+                 0x14: 0xE739, 0x15: 0xF859, 0x16: 0xE82E, 0x17: 0xEFD2, 0x19: 0xE6F2, 0x1A: 0xFE6E}
+        assert {n: at[n] for n in fixed} == {n: (offset, 0xF000) for n, offset in fixed.items()}
+        assert all(segment for n, (_, segment) in enumerate(at) if not 0x60 <= n < 0x67 and n not in (0x41, 0x46))
+        assert got["reset"][:5] == bytes.fromhex("ea5be000f0") and got["reset"][14] == 0xFC

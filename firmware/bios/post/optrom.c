@@ -34,8 +34,10 @@ static u32 next_rom = FIRST;
 
 static void set_pam(u8 segments)
 {
-    for (u32 k = 0; k < 4; k++)                     /* 5Ah-5Dh: C0000h-DFFFFh, two segments of 16 KiB each */
+    for (u32 k = 0; k < 4; k++) {                   /* 5Ah-5Dh: C0000h-DFFFFh, two segments of 16 KiB each */
+        r16_pam_saved[k] = segments;
         pci_write8(0, 0x5A + k, segments);
+    }
 }
 
 static int is_440fx(void)

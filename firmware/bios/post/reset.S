@@ -58,7 +58,18 @@ shadow:
     movl $0x90, %ecx
     cmpl $0x29C08086, %eax
     jne 3f
-1:  movl $0x30, %edi                /* F0000h-FFFFFh; EBX keeps the shutdown code */
+1:  movl %ecx, %eax                 /* EBX: the shutdown code, BH 1 when the whole board was reset, not the processor alone */
+    andl $0xFC, %eax
+    orl $0x80000000, %eax
+    movl $0xCF8, %edx
+    outl %eax, %dx
+    movl %ecx, %edx
+    andl $3, %edx
+    addl $0xCFC, %edx
+    inb %dx, %al
+    testb $0x30, %al
+    setz %bh
+    movl $0x30, %edi                /* F0000h-FFFFFh */
     call pam_write
     movl $0x33, %edi
     addl $5, %ecx                   /* E0000h-E7FFFh */
@@ -129,7 +140,20 @@ leave_real:
     jmpw *%ax
 
     .globl resume16
-resume16:                           /* bl: the shutdown code */
+/* BL: the shutdown code.  A board's reset took the interrupt controllers, the timer and the keyboard with it. */
+resume16:
+    testb %bh, %bh
+    jz 4f
+    movw $o_resume_chips, %si
+3:  movw %cs:(%si), %dx
+    movb %cs:2(%si), %al
+    testw %dx, %dx
+    jz 4f
+    outb %al, %dx
+    inb $0x80, %al
+    addw $3, %si
+    jmp 3b
+4:
     cmpb $0x05, %bl
     jne 1f
     movb $0x20, %al
@@ -185,6 +209,29 @@ real16_in:
     ret
 
     .section .data
+    .globl resume_chips
+    .macro CHIP port, value
+    .word \port
+    .byte \value
+    .endm
+resume_chips:
+    CHIP 0x20, 0x11
+    CHIP 0xA0, 0x11
+    CHIP 0x21, 0x08
+    CHIP 0xA1, 0x70
+    CHIP 0x21, 0x04
+    CHIP 0xA1, 0x02
+    CHIP 0x21, 0x01
+    CHIP 0xA1, 0x01
+    CHIP 0x21, 0xB8                 /* timer, keyboard, cascade, floppy */
+    CHIP 0xA1, 0x0E                 /* clock, mouse, x87, disks; not 9-11 */
+    CHIP 0x43, 0x34
+    CHIP 0x40, 0x00
+    CHIP 0x40, 0x00
+    CHIP 0x64, 0x60
+    CHIP 0x60, 0x61
+    CHIP 0x64, 0xAE
+    .word 0
     .globl ivt_place
 ivt_place:
     .word 0x3FF
