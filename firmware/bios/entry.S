@@ -213,6 +213,7 @@ foreign:
     pushl %ebp
     pushl %edx
     GUARD
+    btw $0, R_FLAGS(%edx)           /* carry as the caller wants it, live and in the frame */
     jecxz 1f
     pushfw
 1:  pushw %cs
@@ -337,6 +338,32 @@ start_boot:
     xorl %ebp, %ebp
     sti
     lretw
+
+/* void start_rom(u16 seg, u16 off, u16 pnp): the same for an option ROM's BEV; when it returns, INT 18h. */
+    .globl start_rom
+start_rom:
+    movw $STACK_TOP, stack_sp
+    xorl %ebx, %ebx
+    movw %bx, %ds
+    movw %bx, %fs
+    movw %bx, %gs
+    movw %bx, %ss
+    movl $0x7C00, %esp
+    pushw %cs
+    pushw $1f
+    pushw %ax
+    pushw %dx
+    movzwl %cx, %edi                /* ES:DI: the PnP installation structure */
+    movw $FIXED_SEG, %ax
+    movw %ax, %es
+    xorl %eax, %eax
+    xorl %ecx, %ecx
+    xorl %edx, %edx
+    xorl %esi, %esi
+    xorl %ebp, %ebp
+    sti
+    lretw
+1:  int $0x18
 
 /* From POST: run the function at EAX on this stack, come back far. */
     .globl near_call
