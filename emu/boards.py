@@ -74,6 +74,7 @@ PARTS = (
 HPET = Part("hpet", "hpet.Hpet", (), "irq0=gsi:TIMER irq8=gsi:RTC", ((0, at.HPET, 0x400),))
 HPET_REWIRES = {"pit": "irq=hpet:0", "rtc": "irq=hpet:1"}
 NICS = {"ne2k_pci": "ne2k_pci.Ne2kPci", "ne2k_isa": "dp8390.Dp8390", "e1000": "e1000.E1000"}
+KERNEL_ROM = "linuxboot.bin"
 FIRST_SLOT = 3                      # of PCI cards, as QEMU places them
 DEBUGCON = Part("debugcon", "debugcon.DebugCon", ((0, at.BOCHS_DEBUG, 1),), "tx_full=cpu:STOP")
 
@@ -243,8 +244,11 @@ class Board:
                                  "4 KiB and at most 16 MiB")
         if config.kernel is not None and config.raw_addr is not None:
             plan = flat.plan(config.kernel, config.raw_addr, self.ram_bytes)
-        elif config.kernel is not None and not self.has_firmware:
-            plan = plan_boot(config.kernel, config.initrd, config.append, self.ram_bytes, self.acpi.rsdp)
+        elif config.kernel is not None:
+            plan = plan_boot(config.kernel, config.initrd, config.append, self.ram_bytes, self.acpi.rsdp,
+                             firmware=self.has_firmware)
+            if plan.by_firmware and not self.has_firmware:
+                self._firmware = read_image(rom_path("bios.bin"), "firmware")
         for item in config.loaders:
             if item.start:
                 if plan is not None:
@@ -272,6 +276,9 @@ class Board:
                 fw_cfg.add_file(name, data)
             for k, path in enumerate(self.config.option_roms):
                 fw_cfg.add_file(f"genroms/{k}-{path.name}"[:55], read_image(find_rom(path), "option ROM"))
+            if self.boot_plan is not None and self.boot_plan.by_firmware:
+                fw_cfg.add_file(f"genroms/{KERNEL_ROM}", read_image(rom_path(KERNEL_ROM), "option ROM"))
+                fw_cfg.add_file("bootorder", f"/rom@genroms/{KERNEL_ROM}\n\0".encode())
         if self.boot_plan is None or "kernel_data" not in self.boot_plan.fw_cfg:
             return
         items: dict[str, Any] = self.boot_plan.fw_cfg

@@ -72,7 +72,20 @@ def bios(out: Path, work: Path) -> None:
     out.write_bytes(image)
 
 
-TARGETS = {"demo.elf": demo, "bios.bin": bios}
+def linuxboot(out: Path, work: Path) -> None:
+    """The option ROM that starts a kernel by its 16-bit entry."""
+    obj, elf = work / "linuxboot.o", work / "linuxboot.elf"
+    subprocess.run(["gcc", "-m32", "-c", "linuxboot.S", "-o", str(obj)], cwd=HERE / "linuxboot", check=True)
+    subprocess.run([*LD, "-Ttext=0", "-e", "rom", "-o", str(elf), str(obj)], check=True)
+    subprocess.run(["objcopy", "-O", "binary", "-j", ".text", str(elf), str(out)], check=True)
+    image = bytearray(out.read_bytes())
+    pnp = int.from_bytes(image[0x1A:0x1C], "little")
+    image[pnp + 9] = -sum(image[pnp:pnp + 32]) & 0xFF
+    image[-1] = -sum(image) & 0xFF
+    out.write_bytes(image)
+
+
+TARGETS = {"demo.elf": demo, "bios.bin": bios, "linuxboot.bin": linuxboot}
 
 
 def main() -> int:

@@ -26,6 +26,7 @@ class BootPlan:
     cs: int = 8
     ds: int = 16
     real_mode: bool = False
+    by_firmware: bool = False   # the processor begins in the firmware, which gets the kernel out of fw_cfg
     long_mode: bool = False     # a processor without it is of no use
     warnings: list[str] = field(default_factory=list)
     fw_cfg: dict[str, int | bytes] = field(default_factory=dict)    # kernel_addr, kernel_data, initrd_addr, ...
@@ -61,12 +62,16 @@ def unpack(image: bytes, path: Path, what: str) -> bytes:
     return data
 
 
-def plan_boot(kernel: Path, initrd: str | None, append: str, ram_bytes: int, rsdp: int) -> BootPlan:
-    """How to start this kernel; ImageError when nothing here can."""
+def plan_boot(kernel: Path, initrd: str | None, append: str, ram_bytes: int, rsdp: int, *, firmware: bool = False) -> BootPlan:
+    """How to start this kernel (with `firmware`: through it); ImageError when nothing here can."""
     from . import elf, linux, multiboot, pvh
     image = unpack(read_image(kernel, "kernel"), kernel, "kernel")
     if linux.recognise(image):
+        if firmware or linux.needs_firmware(image):
+            return linux.plan_real(image, kernel, initrd, append, ram_bytes)
         return linux.plan(image, kernel, initrd, append, ram_bytes, rsdp)
+    if firmware:
+        raise ImageError(f"kernel {str(kernel)!r}: a firmware starts Linux images only; leave -bios away")
     if multiboot.recognise(image):
         return multiboot.plan(image, kernel, initrd, append, ram_bytes)
     if elf.recognise(image):

@@ -1,7 +1,8 @@
 """Linux bzImage by the 32-bit boot protocol.
 
-Not here: the real-mode entry, kernels with a boot protocol before 2.02 (Linux 2.4.0-test3), the 64-bit
-and EFI handover entries.  Spec: Linux Documentation/arch/x86/boot.rst and zero-page.rst; placement as QEMU.
+With a firmware, or where the image has no 32-bit entry (iPXE's ipxe.lkrn), its setup code runs in real mode instead: see
+`plan_real` and firmware/linuxboot.  Not here: kernels with a boot protocol before 2.02 (Linux 2.4.0-test3), the 64-bit and
+EFI handover entries.  Spec: Linux Documentation/arch/x86/boot.rst and zero-page.rst; placement as QEMU.
 """
 from __future__ import annotations
 
@@ -84,9 +85,13 @@ def _memory_limit(append: str, below: int) -> int:
     return below
 
 
-def plan(image: bytes, path: Path, initrd: str | None, append: str, ram_bytes: int, rsdp: int) -> BootPlan:
-    """Zero page, command line, kernel and initrd with their places; ImageError in words."""
-    name = repr(str(path))
+def needs_firmware(image: bytes) -> bool:
+    """Has it a 16-bit entry only?"""
+    return len(image) > CMD_LINE_PTR and image[LOADFLAGS] & LOADED_HIGH != 0 and _u(image, CODE32_START, 4) == 0
+
+
+def _check(image: bytes, name: str) -> tuple[int, int]:
+    """Boot protocol and bytes of setup code of a whole image."""
     if len(image) < 0x290:
         raise ImageError(f"kernel {name} is cut off inside its setup header ({len(image)} bytes)")
     version = _u(image, VERSION, 2)
@@ -99,6 +104,66 @@ def plan(image: bytes, path: Path, initrd: str | None, append: str, ram_bytes: i
     if len(image) < setup_bytes or (version >= 0x204 and len(image) - setup_bytes < system_bytes - 15):
         raise ImageError(f"kernel {name} is cut off: its header speaks of {setup_bytes + system_bytes} bytes, "
                          f"the file has {len(image)}")
+    return version, setup_bytes
+
+
+def _command_line(image: bytes, version: int, append: str) -> bytes:
+    cmdline = append.encode("utf-8", "surrogateescape")
+    room = _u(image, CMDLINE_SIZE, 4) if version >= 0x206 else 255
+    if len(cmdline) > room:
+        raise ImageError(f"the kernel command line has {len(cmdline)} bytes; this kernel takes {room}")
+    return cmdline + b"\0"
+
+
+def _initrd(image: bytes, version: int, initrd: str, append: str, need: int, ram_bytes: int) -> tuple[int, bytes]:
+    """Where it goes, as high as the kernel takes it, and what it is."""
+    data = read_image(Path(initrd), "initrd")
+    top = _u(image, INITRD_ADDR_MAX, 4) if version >= 0x203 else INITRD_MAX_OLD
+    top = min(top, max(0, _memory_limit(append, layout.ram_split(ram_bytes)[0]) - ACPI_TOP) - 1)
+    place = (top - len(data)) & ~0xFFF
+    if place < need:
+        raise ImageError(f"initrd {initrd!r} has {len(data) / 2**20:.1f} MiB, which do not fit into {ram_bytes >> 20} MiB of "
+                         f"memory beside the kernel; give the machine more (-m)")
+    return place, data
+
+
+def _video_mode(page: bytearray, append: str) -> None:
+    vga = re.search(r"(?:^|\s)vga=(\w+)", append)
+    if vga:
+        try:
+            struct.pack_into("<H", page, VID_MODE, VGA_MODES.get(vga[1]) or int(vga[1], 0))
+        except (ValueError, struct.error):
+            raise ImageError(f"vga={vga[1]} on the kernel command line is not a mode") from None
+
+
+def plan_real(image: bytes, path: Path, initrd: str | None, append: str, ram_bytes: int) -> BootPlan:
+    """For the firmware: setup code with its header filled in, and where everything goes, as fw_cfg items."""
+    version, setup_bytes = _check(image, repr(str(path)))
+    system = image[setup_bytes:]
+    high = bool(image[LOADFLAGS] & LOADED_HIGH)
+    setup_addr, cmdline_addr, load_addr = (0x10000, 0x20000, layout.HIGH_MEMORY) if high else (0x90000, 0x9A000, 0x10000)
+    if load_addr + len(system) > layout.ram_split(ram_bytes)[0]:
+        raise ImageError(f"kernel {str(path)!r} does not fit into {ram_bytes >> 20} MiB of memory (-m)")
+    setup = bytearray(image[:setup_bytes])
+    setup[TYPE_OF_LOADER] = LOADER_QEMU
+    setup[LOADFLAGS] |= CAN_USE_HEAP
+    struct.pack_into("<H", setup, HEAP_END_PTR, cmdline_addr - setup_addr - 0x200)
+    struct.pack_into("<I", setup, CMD_LINE_PTR, cmdline_addr)
+    _video_mode(setup, append)
+    out = BootPlan("linux16", by_firmware=True)
+    if initrd:
+        place, data = _initrd(image, version, initrd, append, load_addr + len(system), ram_bytes)
+        struct.pack_into("<II", setup, RAMDISK_IMAGE, place, len(data))
+        out.fw_cfg.update(initrd_addr=place, initrd_data=data)
+    out.fw_cfg.update(kernel_addr=load_addr, kernel_data=system, cmdline_addr=cmdline_addr,
+                      cmdline_data=_command_line(image, version, append), setup_addr=setup_addr, setup_data=bytes(setup))
+    return out
+
+
+def plan(image: bytes, path: Path, initrd: str | None, append: str, ram_bytes: int, rsdp: int) -> BootPlan:
+    """Zero page, command line, kernel and initrd with their places; ImageError in words."""
+    name = repr(str(path))
+    version, setup_bytes = _check(image, name)
     system = image[setup_bytes:]
     high = bool(image[LOADFLAGS] & LOADED_HIGH)
     load_addr = layout.HIGH_MEMORY if high else 0x10000
@@ -116,10 +181,7 @@ def plan(image: bytes, path: Path, initrd: str | None, append: str, ram_bytes: i
 
     wide = version >= 0x20C and bool(_u(image, XLOADFLAGS, 2) & XLF_KERNEL_64)
     out = BootPlan("linux", long_mode=wide, entry=load_addr, cs=BOOT_CS, ds=BOOT_DS, gdt=flat_gdt(BOOT_CS, BOOT_DS))
-    cmdline = append.encode("utf-8", "surrogateescape")
-    room = _u(image, CMDLINE_SIZE, 4) if version >= 0x206 else 255
-    if len(cmdline) > room:
-        raise ImageError(f"the kernel command line has {len(cmdline)} bytes; this kernel takes {room}")
+    cmdline = _command_line(image, version, append)
 
     page = bytearray(0x1000)
     end = HEADER_MAGIC + image[HEADER_LENGTH]
@@ -129,12 +191,7 @@ def plan(image: bytes, path: Path, initrd: str | None, append: str, ram_bytes: i
     struct.pack_into("<H", page, HEAP_END_PTR, cmdline_addr - zero_page - 0x200 if high else 0xE00)
     struct.pack_into("<I", page, CODE32_START, load_addr)
     struct.pack_into("<I", page, CMD_LINE_PTR, cmdline_addr)
-    vga = re.search(r"(?:^|\s)vga=(\w+)", append)
-    if vga:
-        try:
-            struct.pack_into("<H", page, VID_MODE, VGA_MODES.get(vga[1]) or int(vga[1], 0))
-        except (ValueError, struct.error):
-            raise ImageError(f"vga={vga[1]} on the kernel command line is not a mode") from None
+    _video_mode(page, append)
     kib = (below - layout.HIGH_MEMORY) >> 10
     struct.pack_into("<H", page, EXT_MEM_K, min(kib, 0xFFFF))
     struct.pack_into("<I", page, ALT_MEM_K, kib)
@@ -145,19 +202,13 @@ def plan(image: bytes, path: Path, initrd: str | None, append: str, ram_bytes: i
         struct.pack_into("<QQI", page, E820_TABLE + 20 * k, *row)
 
     if initrd:
-        data = read_image(Path(initrd), "initrd")
-        top = _u(image, INITRD_ADDR_MAX, 4) if version >= 0x203 else INITRD_MAX_OLD
-        top = min(top, max(0, _memory_limit(append, below) - ACPI_TOP) - 1)
-        place = (top - len(data)) & ~0xFFF
-        if place < need:
-            raise ImageError(f"initrd {initrd!r} has {len(data) / 2**20:.1f} MiB, which do not fit into {ram_bytes >> 20} MiB of "
-                             f"memory beside the kernel; give the machine more (-m)")
+        place, data = _initrd(image, version, initrd, append, need, ram_bytes)
         struct.pack_into("<II", page, RAMDISK_IMAGE, place, len(data))
         out.pieces.append((place, data))
         out.fw_cfg.update(initrd_addr=place, initrd_data=data)
 
-    out.pieces += [(load_addr, system), (cmdline_addr, cmdline + b"\0"), (zero_page, bytes(page))]
+    out.pieces += [(load_addr, system), (cmdline_addr, cmdline), (zero_page, bytes(page))]
     out.registers = {"esi": zero_page, "esp": zero_page}
-    out.fw_cfg.update(kernel_addr=load_addr, kernel_data=system, cmdline_addr=cmdline_addr, cmdline_data=cmdline + b"\0",
+    out.fw_cfg.update(kernel_addr=load_addr, kernel_data=system, cmdline_addr=cmdline_addr, cmdline_data=cmdline,
                       setup_addr=zero_page, setup_data=image[:setup_bytes])
     return out

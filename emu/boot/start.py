@@ -8,6 +8,8 @@ from . import BootPlan
 
 def start(engine: Engine, plan: BootPlan) -> None:
     """Put the pieces into memory and the processor at the entry; the processor has just been reset."""
+    if plan.by_firmware:
+        return
     for addr, data in plan.pieces:
         engine.mem.write(addr, data)
     if plan.real_mode:
