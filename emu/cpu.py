@@ -28,7 +28,7 @@ NEEDS = {
 }
 LATER = frozenset("""
 3dnow 3dnowext 3dnowprefetch acpi amx-tile avx avx2 avx512f avx512bw avx512cd avx512dq avx512vl clflushopt clwb cmp-legacy
-cr8legacy ds dtes64 erms est f16c fma fma4 fsrm fxsr-opt gfni ht hypervisor ibpb ibrs invtsc kvmclock la57 mmxext monitor mpx
+cr8legacy ds dtes64 erms est f16c fma fma4 fsrm fxsr-opt gfni ht ibpb ibrs invtsc kvmclock la57 mmxext monitor mpx
 osvw pbe pdcm perfctr-core pku pn rdpid rtm hle skinit smx spec-ctrl ss sse4a ssbd stibp svm tbm tm tm2 topoext vaes vmx
 vpclmulqdq x2apic xgetbv1 xop xsavec xsaveopt xsaves xtpr
 """.split())

@@ -206,6 +206,11 @@ def _cpu(o: Options, value: str) -> None:
     o.machine["cpu"] = value
 
 
+@option("no-hpet", "", "no HPET (emu run: the default; -machine hpet=on)", 0)
+def _no_hpet(o: Options, value: str) -> None:
+    o.machine["hpet"] = False
+
+
 @option("smp", "N", "processors: 1", 0)
 def _smp(o: Options, value: str) -> None:
     args = keyvals(value, "cpus", ("cpus", "cores", "threads", "sockets", "maxcpus", "dies"), "-smp")
@@ -489,7 +494,6 @@ def _nodefaults(o: Options, value: str) -> None:
 _ignored("k", "LANGUAGE", "keyboard layout of a display (there is none)")
 _ignored("no-user-config", "", "there are no configuration files")
 _ignored("no-fd-bootchk", "", "any floppy is booted")
-_ignored("no-hpet", "", "the HPET is off unless -machine hpet=on")
 _ignored("msg", "timestamp=on", "messages carry no time")
 
 

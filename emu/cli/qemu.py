@@ -25,10 +25,10 @@ def run_command(prog: str, argv: Sequence[str], defaults: dict[str, object], *, 
 
 
 def main_i386(argv: Sequence[str] | None = None) -> int:
-    """Entry point; the processor defaults to QEMU's, and none has long mode."""
-    return run_command("emu-system-i386", sys.argv[1:] if argv is None else argv, {"cpu": "qemu32"}, only32=True)
+    """Entry point; processor and HPET default to QEMU's, and no processor has long mode."""
+    return run_command("emu-system-i386", sys.argv[1:] if argv is None else argv, {"cpu": "qemu32", "hpet": True}, only32=True)
 
 
 def main_x86_64(argv: Sequence[str] | None = None) -> int:
-    """Entry point; the processor defaults to QEMU's."""
-    return run_command("emu-system-x86_64", sys.argv[1:] if argv is None else argv, {"cpu": "qemu64"})
+    """Entry point; processor and HPET default to QEMU's."""
+    return run_command("emu-system-x86_64", sys.argv[1:] if argv is None else argv, {"cpu": "qemu64", "hpet": True})

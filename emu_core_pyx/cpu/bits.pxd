@@ -188,6 +188,7 @@ cdef extern from *:
     """
     #define EMU_BIT64(n) (1ull << (n))
     """
+    const unsigned long long FEAT_HYPERVISOR "EMU_BIT64(31)"
     const unsigned long long FEAT_SSE3 "EMU_BIT64(32)"
     const unsigned long long FEAT_PCLMULQDQ "EMU_BIT64(33)"
     const unsigned long long FEAT_MONITOR "EMU_BIT64(34)"

@@ -1,14 +1,14 @@
 """CPU models and the CPUID instruction (SDM 2A "CPUID", AP-485).
 
 A feature bit is set only when everything behind it is implemented.  Models carry the signatures QEMU gives the same
-names; `max` is every feature there is.  emu/cpu.py reads `-cpu NAME,+x,-y`.
+names; `max` is every feature there is, but "hypervisor", which only says that the machine is virtual.  emu/cpu.py reads `-cpu NAME,+x,-y`.
 """
 from libc.string cimport memset, strncpy
 from emu_core_pyx.types cimport u8, u32, u64
 from emu_core_pyx.cpu.state cimport CPU
 from emu_core_pyx.cpu.bits cimport (
     CR4_OSXSAVE, FEAT_ADX, FEAT_AES, FEAT_APIC, FEAT_ARCH_CAP, FEAT_BMI1, FEAT_BMI2, FEAT_CLFSH, FEAT_CMOV, FEAT_CX16,
-    FEAT_CX8, FEAT_DE, FEAT_FPU, FEAT_FSGSBASE, FEAT_FXSR, FEAT_INVPCID, FEAT_LAHF_LM, FEAT_LM, FEAT_LZCNT, FEAT_MCA,
+    FEAT_CX8, FEAT_DE, FEAT_FPU, FEAT_FSGSBASE, FEAT_FXSR, FEAT_HYPERVISOR, FEAT_INVPCID, FEAT_LAHF_LM, FEAT_LM, FEAT_LZCNT, FEAT_MCA,
     FEAT_MCE, FEAT_MMX, FEAT_MOVBE, FEAT_MSR, FEAT_MTRR, FEAT_NX, FEAT_PAE, FEAT_PAT, FEAT_PCID, FEAT_PCLMULQDQ,
     FEAT_PDPE1GB, FEAT_PGE, FEAT_POPCNT, FEAT_PSE, FEAT_PSE36, FEAT_RDRAND, FEAT_RDSEED, FEAT_RDTSCP, FEAT_SEP,
     FEAT_SHA, FEAT_SMAP, FEAT_SMEP, FEAT_SSE, FEAT_SSE2, FEAT_SSE3, FEAT_SSE4_1, FEAT_SSE4_2, FEAT_SSSE3, FEAT_SYSCALL,
@@ -22,6 +22,7 @@ cdef enum:
     OSXSAVE = 0x8000000         # leaf 1 ECX: CR4.OSXSAVE
     FDP_EXCPTN_ONLY = 0x40      # leaf 7 EBX: what the x87 does on every model, see cpu/fpu.pxd
     NO_FCS_FDS = 0x2000
+    HYPERVISOR_LEAF = 0x40000000
     XSAVE_BYTES = 576           # legacy region and header
     AMD_COMMON = 0x0183F3FF     # leaf 1 EDX bits AMD repeats in leaf 8000_0001 EDX
 
@@ -39,7 +40,7 @@ cdef Model MODELS[N_MODELS]
 _PLACES = (
     (32, W_1_ECX, 0), (33, W_1_ECX, 1), (34, W_1_ECX, 3), (35, W_1_ECX, 9), (36, W_1_ECX, 13), (37, W_1_ECX, 17),
     (38, W_1_ECX, 19), (39, W_1_ECX, 20), (40, W_1_ECX, 22), (41, W_1_ECX, 23), (30, W_1_ECX, 24), (42, W_1_ECX, 25),
-    (44, W_1_ECX, 26), (45, W_1_ECX, 30),
+    (44, W_1_ECX, 26), (45, W_1_ECX, 30), (31, W_1_ECX, 31),
     (46, W_7_EBX, 0), (54, W_7_EBX, 3), (62, W_7_EBX, 7), (55, W_7_EBX, 8), (50, W_7_EBX, 10), (49, W_7_EBX, 18),
     (51, W_7_EBX, 19), (47, W_7_EBX, 20), (48, W_7_EBX, 29),
     (60, W_7_ECX, 2), (56, W_7_ECX, 22), (63, W_7_EDX, 29),
@@ -66,7 +67,7 @@ FEATURES = {
     "tsc-deadline": FEAT_TSC_DEADLINE, "arch-capabilities": FEAT_ARCH_CAP,
     "sse3": FEAT_SSE3, "ssse3": FEAT_SSSE3, "sse4.1": FEAT_SSE4_1, "sse4.2": FEAT_SSE4_2, "movbe": FEAT_MOVBE,
     "aes": FEAT_AES, "pclmulqdq": FEAT_PCLMULQDQ, "sha-ni": FEAT_SHA, "xsave": FEAT_XSAVE, "rdrand": FEAT_RDRAND,
-    "rdseed": FEAT_RDSEED, "bmi1": FEAT_BMI1, "bmi2": FEAT_BMI2, "adx": FEAT_ADX,
+    "rdseed": FEAT_RDSEED, "bmi1": FEAT_BMI1, "bmi2": FEAT_BMI2, "adx": FEAT_ADX, "hypervisor": FEAT_HYPERVISOR,
 }
 
 _486 = "fpu vme pse"
@@ -76,8 +77,9 @@ _PENTIUM3 = _PENTIUM2 + " sse"
 _QEMU32 = "fpu de pse tsc msr pae mce cx8 apic sep pge cmov pat mmx fxsr sse sse2"
 _SSE4 = " sse3 ssse3 sse4.1 sse4.2 popcnt"
 _LATER = _SSE4 + " abm movbe aes pclmulqdq sha-ni xsave rdrand rdseed bmi1 bmi2 adx"
-_QEMU64 = _QEMU32 + " mtrr mca pse36 clflush lm syscall nx lahf_lm cx16 sse3"
-_V2 = _QEMU64 + " vme rdtscp" + _SSE4
+_LONG = _QEMU32 + " mtrr mca pse36 clflush lm syscall nx lahf_lm cx16 sse3"
+_QEMU64 = _LONG + " hypervisor"
+_V2 = _LONG + " vme rdtscp" + _SSE4
 _MAX = _V2 + _LATER + " pdpe1gb pcid invpcid fsgsbase smep smap umip tsc-deadline arch-capabilities"
 
 # name: family, model, stepping, basic leaves, extended leaves, brand, leaf 2 (EAX EBX ECX EDX), leaf 4, features
@@ -239,6 +241,10 @@ cdef void cpuid(CPU *c, u32 leaf, u32 sub, u32 *out) noexcept nogil:
         return
     if leaf >> 31 and leaf <= m.xlevel:
         extended(c, m, leaf, out)
+        return
+    if leaf == HYPERVISOR_LEAF and c.feat & FEAT_HYPERVISOR:
+        out[0] = leaf
+        out[1] = out[2] = out[3] = le32(b"EMU ")
         return
     if leaf > m.level:      # Intel: data of the highest basic leaf
         leaf = m.level
