@@ -3,7 +3,7 @@
 As isacheck.pyx, in 64-bit user mode: CPL 3, IOPL 0, CR0.AM|NE|WP, CR4.OSFXSR|OSXMMEXCPT, four-level tables.
 """
 from libc.string cimport memcpy, memset
-from emu_core_pyx.types cimport i32, u8, u32, u64
+from emu_core_pyx.types cimport i32, u8, u16, u32, u64
 from emu_core_pyx.cpu.state cimport CPU
 from emu_core_pyx.cpu.bits cimport EXC_GP, EXC_NONE, RIP
 from emu_core_pyx.cpu.flags cimport get_eflags, put_eflags
@@ -33,7 +33,7 @@ cdef enum:
 
 
 cdef class CaseRunner64:
-    """Runs oracle64 records (without fx) on an engine it sets up for itself."""
+    """Runs oracle64 records on an engine it sets up for itself."""
     cdef readonly Engine engine
     cdef bint stepping
 
@@ -57,7 +57,7 @@ cdef class CaseRunner64:
         mem.write(PHYS_CODE, bytes([0xCC]) * 0x2000)
         e = self.engine
         e.enter_protected(CODE)
-        e.set_regs(cr3=PML4, cr4=0x620, efer=0xD01, cr0=0x80050033)
+        e.set_regs(cr3=PML4, cr4=0x40620, xcr0=3, efer=0xD01, cr0=0x80050033)
         e.set_segment("ss", 0x2B, 0, 0xFFFFFFFF, 0xC0F3)
         for name in ("ds", "es", "fs", "gs"):
             e.set_segment(name, 0, 0, 0, 0x10000)
@@ -68,6 +68,7 @@ cdef class CaseRunner64:
         """Execute structured arrays `cases` into `out`."""
         cdef CPU *c = self.engine.c
         cdef u32 window = cases.dtype["window"].shape[0] if "window" in cases.dtype.names else 0
+        cdef bint fx = "fx" in cases.dtype.names
         cdef const u8[:] src = cases.view("u1").reshape(-1)
         cdef u8[:] dst = out.view("u1").reshape(-1)
         cdef u32 in_size = cases.dtype.itemsize, out_size = out.dtype.itemsize
@@ -78,12 +79,12 @@ cdef class CaseRunner64:
             simd_enter(c)
             fpu_enter(c)
             for k in range(n):
-                self.one(&src[k * in_size], &dst[k * out_size], window, window_at)
+                self.one(&src[k * in_size], &dst[k * out_size], window, window_at, fx)
             fpu_leave(c)
             simd_leave(c)
         return out
 
-    cdef void one(self, const u8 *r, u8 *o, u32 window, u32 window_at) noexcept nogil:
+    cdef void one(self, const u8 *r, u8 *o, u32 window, u32 window_at, bint fx) noexcept nogil:
         cdef CPU *c = self.engine.c
         cdef u8 code[8192]
         cdef u32 len = (<const u32 *>(r + 24))[0], k, steps = 0, n
@@ -95,12 +96,15 @@ cdef class CaseRunner64:
         code[(CODE & 0xFFF) + len + 1] = 0xFE
         phys_write(c, PHYS_CODE, code, 8192)
         if window:
-            phys_write(c, PHYS_WINDOW + window_at, r + 168, window)
+            phys_write(c, PHYS_WINDOW + window_at, r + 168 + (512 if fx else 0), window)
         for k in range(16):
             c.s.gpr[k] = (<const u64 *>(r + 32))[k]
         put_eflags(c, (<const u32 *>(r + 160))[0] & 0x240CD5 | 0x202)
         mode_refresh(c)
         set_cpl(c, 3)
+        if fx:
+            load_fx(c, r + 168)
+            mode_refresh(c)
         c.s.gpr[RIP] = CODE
         c.s.event = 0
         c.s.inhibit = 0
@@ -149,5 +153,49 @@ cdef class CaseRunner64:
         (<u32 *>(o + 156))[0] = c.exc_error if vec >= 0 else 0
         c.exc = EXC_NONE
         c.exc_dr6 = 0
+        o += 160
+        if fx:
+            fpu_leave(c)
+            simd_leave(c)
+            save_fx(c, o)
+            simd_enter(c)
+            fpu_enter(c)
+            o += 512
         if window:
-            phys_read(c, PHYS_WINDOW + window_at, o + 160, window)
+            phys_read(c, PHYS_WINDOW + window_at, o, window)
+
+
+cdef void load_fx(CPU *c, const u8 *p) noexcept nogil:
+    """FXSAVE64's layout."""
+    cdef u32 k
+    fpu_leave(c)
+    simd_leave(c)
+    c.s.fpu.cw = (<const u16 *>p)[0] & 0x1F3F | 0x40
+    c.s.fpu.sw = (<const u16 *>(p + 2))[0] & <u16>~0x3800
+    c.s.fpu.top = ((<const u16 *>(p + 2))[0] >> 11) & 7
+    c.s.fpu.tags = p[4]
+    c.s.fpu.fop = (<const u16 *>(p + 6))[0]
+    c.s.fpu.fip = (<const u64 *>(p + 8))[0]
+    c.s.fpu.fdp = (<const u64 *>(p + 16))[0]
+    c.s.fpu.mxcsr = (<const u32 *>(p + 24))[0]
+    for k in range(8):
+        memcpy(&c.s.fpu.st[(k + c.s.fpu.top) & 7], p + 32 + 16 * k, 10)
+    memcpy(&c.s.xmm[0], p + 160, 256)
+    simd_enter(c)
+    fpu_enter(c)
+
+
+cdef void save_fx(CPU *c, u8 *p) noexcept nogil:
+    cdef u32 k
+    memset(p, 0, 512)
+    (<u16 *>p)[0] = c.s.fpu.cw
+    (<u16 *>(p + 2))[0] = <u16>(c.s.fpu.sw & <u16>~0x3800 | c.s.fpu.top << 11)
+    p[4] = c.s.fpu.tags
+    (<u16 *>(p + 6))[0] = c.s.fpu.fop
+    (<u64 *>(p + 8))[0] = c.s.fpu.fip
+    (<u64 *>(p + 16))[0] = c.s.fpu.fdp
+    (<u32 *>(p + 24))[0] = c.s.fpu.mxcsr
+    (<u32 *>(p + 28))[0] = 0xFFFF
+    for k in range(8):
+        memcpy(p + 32 + 16 * k, &c.s.fpu.st[(k + c.s.fpu.top) & 7], 10)
+    memcpy(p + 160, &c.s.xmm[0], 256)
