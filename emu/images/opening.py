@@ -10,14 +10,14 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from ..core import new_medium
-from ..errors import ConfigError, ImageError
-from . import formats, locks
-from .disk import Disk
+from ..errors import ImageError
+from . import formats, locks, qcow2
+from .disk import FORMATS, Disk
 from .floppy import FloppyFormat, find_format
 
 WORDS = {"disk": "disk image", "cdrom": "CD image", "floppy": "floppy image", "pflash": "flash image"}
@@ -61,7 +61,7 @@ def open_disk(disk: Disk) -> Opened:
     return opened
 
 
-def _open(disk: Disk, writing: bool) -> Opened:
+def _open(disk: Disk, writing: bool, depth: int = 0) -> Opened:
     """The file alone, without an overlay."""
     assert disk.path is not None
     path, what = disk.path, WORDS[disk.kind]
@@ -75,26 +75,64 @@ def _open(disk: Disk, writing: bool) -> Opened:
         writing = False
         fd = _descriptor(path, what, False)
         assert fd is not None
+    medium: Any = None
     try:
         if disk.lock:
             locks.lock(fd, str(path), writing)
         size = _size(fd, path, what)
         head = os.pread(fd, formats.PROBE_BYTES, 0)
         kind = disk.format or formats.probe(head, str(path))
+        through = disk.cache in ("writethrough", "directsync")
         if kind == "qcow2":
-            raise ImageError(f"{str(path)!r} is a qcow2 image, which cannot be opened yet; qemu-img convert -O raw "
-                             "makes a raw one")
-        shown, floppy = _shown_size(disk, size, notes)
-        medium = new_medium("filemedium.FileMedium", fd, shown, not writing, disk.cache in ("writethrough", "directsync"),
-                            formats.GUARDED if disk.format is None else ())
+            medium = qcow2.open_image(fd, path, writing, through, lambda below, form: _backing(disk, path, below, form, depth))
+            shown, floppy = _shown_size(disk, medium.size, notes)
+        else:
+            shown, floppy = _shown_size(disk, size, notes)
+            medium = new_medium("filemedium.FileMedium", fd, shown, not writing, through,
+                                formats.GUARDED if disk.format is None else ())
     except BaseException:
-        os.close(fd)
+        if medium is None:
+            os.close(fd)
+        else:
+            medium.close()
         raise
     return Opened(disk, medium, kind, shown, not writing, floppy, tuple(notes))
 
 
+def _backing(disk: Disk, path: Path, below: Path, form: str, depth: int) -> Any:
+    """The medium an image is based on, for reading."""
+    if depth >= qcow2.MAX_CHAIN:
+        raise ImageError(f"the images below {str(disk.path)!r} go round in a circle, or are more than {qcow2.MAX_CHAIN}")
+    if form not in ("", *FORMATS):
+        raise ImageError(f"{str(path)!r} is based on a {form} image, {str(below)!r}; qemu-img convert makes one file of both")
+    try:
+        return _open(Disk(below, format=form or None, readonly=True, lock=disk.lock), False, depth + 1).medium
+    except ImageError as error:
+        raise ImageError(f"{str(path)!r} is based on another image: {error}") from None
+
+
 def _open_overlay(disk: Disk) -> Opened:
-    raise ConfigError("a kept overlay is not here yet; snapshot=on keeps the image unchanged too")
+    """The image read-only under a qcow2 file that is kept, and made now if need be."""
+    assert disk.path is not None and disk.overlay is not None
+    if not disk.overlay.exists():
+        base = _open(replace(disk, readonly=True, overlay=None), False)
+        base.medium.close()
+        try:
+            qcow2.create(disk.overlay, base.size, disk.path, base.format)
+        except OSError as error:
+            raise ImageError(f"the overlay {str(disk.overlay)!r} cannot be made: {error.strerror}") from None
+    fd = _descriptor(disk.overlay, "overlay", False)
+    assert fd is not None
+    try:
+        backing = qcow2.read_header(fd, str(disk.overlay)).backing
+    finally:
+        os.close(fd)
+    below = qcow2.backing_path(disk.overlay, backing) if backing else None
+    if below is None or not below.exists() or not disk.path.exists() or not below.samefile(disk.path):
+        raise ImageError(f"the overlay {str(disk.overlay)!r} is not one of {str(disk.path)!r}, but of "
+                         f"{str(below or 'nothing')!r}")
+    opened = _open(replace(disk, path=disk.overlay, overlay=None, format="qcow2"), True)
+    return replace(opened, disk=disk)
 
 
 def _descriptor(path: Path, what: str, writing: bool) -> int | None:

@@ -11,63 +11,18 @@ Requests are never interrupted or short: EINTR and partial transfers are gone on
 import os
 import tempfile
 
-from libc.errno cimport EINTR, EIO, ENOMEM, EPERM, errno
-from libc.string cimport memcpy, memset
+from libc.errno cimport ENOMEM, EPERM
+from libc.string cimport memcpy
 from posix.mman cimport MAP_ANONYMOUS, MAP_FAILED, MAP_NORESERVE, MAP_PRIVATE, PROT_READ, PROT_WRITE, mmap, munmap
-from posix.types cimport off_t
-from posix.unistd cimport close as close_fd, pread, pwrite
+from posix.unistd cimport close as close_fd
 from emu_core_pyx.types cimport u8, u32, u64
+from emu_core_pyx.bus.hostfile cimport read_all, sync_data, write_all
 from emu_core_pyx.bus.medium cimport Medium
-
-cdef extern from "unistd.h" nogil:
-    int fdatasync(int fd)
 
 cdef enum:
     CLUSTER = 4096
     CLUSTER_SHIFT = 12
     SECTOR = 512
-
-
-cdef int read_all(int fd, u64 at, u8 *dst, u64 n) noexcept nogil:
-    """Read n bytes; zeros behind the end of the file.  0 or an errno."""
-    cdef ssize_t got
-    while n:
-        got = pread(fd, dst, n, <off_t>at)
-        if got < 0:
-            if errno == EINTR:
-                continue
-            return errno
-        if got == 0:
-            memset(dst, 0, n)
-            return 0
-        dst += got
-        at += <u64>got
-        n -= <u64>got
-    return 0
-
-
-cdef int write_all(int fd, u64 at, const u8 *src, u64 n) noexcept nogil:
-    """Write n bytes.  0 or an errno."""
-    cdef ssize_t done
-    while n:
-        done = pwrite(fd, src, n, <off_t>at)
-        if done < 0:
-            if errno == EINTR:
-                continue
-            return errno
-        if done == 0:
-            return EIO
-        src += done
-        at += <u64>done
-        n -= <u64>done
-    return 0
-
-
-cdef int sync_data(int fd) noexcept nogil:
-    while fdatasync(fd) < 0:
-        if errno != EINTR:
-            return errno
-    return 0
 
 
 cdef class FileMedium(Medium):

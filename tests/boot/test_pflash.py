@@ -31,7 +31,7 @@ def test_ovmf_reaches_its_shell_and_keeps_variables(tmp_path: Path) -> None:
     with emu.Machine(memory="128M", cpu="max", disks=(flash(OVMF, True), flash(variables))) as vm:
         vm.serial.expect("Shell>", timeout=60)
         vm.serial.send("setvar emutest -guid 12345678-1234-1234-1234-123456789abc\r")
-        vm.serial.expect("2A 2B", timeout=20)
+        vm.serial.expect("2B 2A", timeout=20)
 
 
 def test_bad_flash(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
