@@ -247,9 +247,9 @@ def test_resets_that_go_on_come_back_to_the_program(tmp_path: Path) -> None:
     p.reset("with eoi", 0x05)
     p.wait(2)
     p.call("memory", 0x12)
-    for got in both(p, tmp_path):
-        assert (got["by jump"], got["with eoi"]) == (b"R", b"R")
-        assert got["c0"].bx == 0xE6F5 and got["memory"].ax == 639
+    got = run_emu(p, BIOS, tmp_path)            # QEMU forgets CMOS 0Fh in a reset
+    assert (got["by jump"], got["with eoi"]) == (b"R", b"R")
+    assert got["c0"].bx == 0xE6F5 and got["memory"].ax == 639
 
 
 def test_switch_to_protected_mode_by_15_89(tmp_path: Path) -> None:
