@@ -10,7 +10,10 @@ import struct
 from pathlib import Path
 
 import pytest
+from acpi_memory import find_acpi
 from biosprog import MEMORY_MIB, REGISTERS, ROMS, Answer, Program, run_emu, run_qemu
+
+import emu
 
 pytestmark = pytest.mark.skipif(not shutil.which("nasm"), reason="nasm builds the test programs")
 needs_qemu = pytest.mark.skipif(not shutil.which("qemu-system-i386"), reason="QEMU is the other machine")
@@ -282,3 +285,79 @@ def test_vectors_and_fixed_entry_points(tmp_path: Path) -> None:
         assert {n: at[n] for n in fixed} == {n: (offset, 0xF000) for n, offset in fixed.items()}
         assert all(segment for n, (_, segment) in enumerate(at) if not 0x60 <= n < 0x67 and n not in (0x41, 0x46))
         assert got["reset"][:5] == bytes.fromhex("ea5be000f0") and got["reset"][14] == 0xFC
+
+
+def test_mouse_packets_reach_the_handler(tmp_path: Path) -> None:
+    p = Program()
+    # MOV AX,[BP+10..] as a driver would: copies status, X, Y, Z from the stack to 3000:0, counts at 3000:8
+    handler = bytes.fromhex("55 89e5 1e 50 53 31db b80030 8ed8 8b460c 8907 8b460a 894702 8b4608 894704 8b4606 894706 ff4708"
+                            " 5b 58 1f 5d cb".replace(" ", ""))
+    p.poke(0x3100, 0, handler)
+    p.poke(BUFFER, 0, bytes(16))
+    p.call("size", 0x15, ax=0xC205, bh=3)
+    p.call("handler", 0x15, ax=0xC207, es=0x3100, bx=0)
+    p.call("on", 0x15, ax=0xC200, bh=1)
+    for byte in (0x19, 0x05, 0xFB):                     # button, X +5, Y sign bit not set: as given
+        p.out(0x64, 0xD3)                               # keyboard controller: a byte as if from the mouse
+        p.out(0x60, byte)
+        p.wait(1)
+    p.dump("packet", BUFFER, 0, 10)
+    p.call("off", 0x15, ax=0xC200, bh=0)
+    p.call("size 4", 0x15, ax=0xC205, bh=4)
+    p.call("handler again", 0x15, ax=0xC207, es=0x3100, bx=0)
+    p.call("on again", 0x15, ax=0xC200, bh=1)
+    for byte in (0x08, 0x01, 0x02, 0xFF):
+        p.out(0x64, 0xD3)
+        p.out(0x60, byte)
+        p.wait(1)
+    p.dump("wheel", BUFFER, 0, 10)
+    p.call("leave", 0x15, ax=0xC207)
+    for got in both(p, tmp_path):
+        assert not any(got[name].cf for name in ("size", "handler", "on", "off", "size 4", "handler again", "on again", "leave"))
+        assert struct.unpack("<5H", got["packet"]) == (0x19, 5, 0xFB, 0, 1)
+        assert struct.unpack("<5H", got["wheel"]) == (8, 1, 2, 0xFF, 2)
+
+
+def find(area: bytes, signature: bytes, size: int) -> int:
+    """Offset of the structure in 0xF0000-0xFFFFF, found as systems do: signature on 16 bytes, sum zero."""
+    return next(k for k in range(0, len(area), 16)
+                if area[k:k + len(signature)] == signature and not sum(area[k:k + size]) & 0xFF)
+
+
+@pytest.mark.parametrize("memory", ["1M", "64M"])
+def test_tables_systems_search_for(tmp_path: Path, memory: str) -> None:
+    with emu.Machine(memory=memory, firmware=BIOS) as vm:
+        vm.run(2)
+        area = vm.read_phys(0xF0000, 0x10000)
+        acpi = find_acpi(vm.read_phys)
+    assert {"FACP", "APIC", "DSDT", "FACS"} <= set(acpi)
+    at = find(area, b"$PIR", 32 + 31 * 16)
+    size = struct.unpack_from("<H", area, at + 6)[0]
+    assert (size - 32) // 16 == 31
+    slot = area[at + 32 + 16:at + 48 + 16]              # device 2: pins A-D are PIRQ B, C, D, A
+    assert slot[:2] == b"\0\x10" and [slot[2 + 3 * k] for k in range(4)] == [0x61, 0x62, 0x63, 0x60]
+    at = find(area, b"_MP_", 16)
+    table = ram_of(area, struct.unpack_from("<I", area, at + 4)[0])
+    assert table[:4] == b"PCMP" and not sum(table[:struct.unpack_from("<H", table, 4)[0]]) & 0xFF
+    assert find(area, b"_32_", 16)
+    assert area[find(area, b"$PnP", 0x21) + 5] == 0x21
+    at = find(area, b"_SM_", 0x1F)
+    assert not sum(area[at + 16:at + 31]) & 0xFF
+    bytes_, where, count = struct.unpack_from("<HIH", area, at + 0x16)
+    assert smbios_types(ram_of(area, where)[:bytes_], count) == [0, 1, 3, 4, 16, 17, 19, 32, 127]
+
+
+def ram_of(area: bytes, address: int) -> bytes:
+    """What lies at an address of the F000 segment."""
+    assert 0xF0000 <= address < 0x100000
+    return area[address - 0xF0000:]
+
+
+def smbios_types(table: bytes, count: int) -> list[int]:
+    """Types of the structures, which must fill the table exactly."""
+    types, at = [], 0
+    for _ in range(count):
+        types.append(table[at])
+        at = table.index(b"\0\0", at + table[at + 1]) + 2
+    assert at == len(table)
+    return types

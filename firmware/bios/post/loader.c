@@ -107,11 +107,9 @@ void tables_load(void)
     if (!fwcfg_file("etc/table-loader", 1, 0, &script))
         return;
     u32 n = script.size / sizeof(struct entry);
-    struct entry *e = alloc_high(n * sizeof *e, 16);
-    if (!e) {
-        debug("no room for the table loader: no ACPI tables\n");
-        return;
-    }
+    struct entry *e = (struct entry *)TEMP;
+    if (n > TEMP_BYTES / sizeof *e)
+        n = TEMP_BYTES / sizeof *e;
     fwcfg_read(script.key, e, n * sizeof *e);
     for (u32 k = 0; k < n; k++) {
         int ok = 1;

@@ -40,6 +40,8 @@ void ports_detect(void);
 
 /* memory.c */
 #define TABLE_END 0xFE000
+#define TEMP 0x20000            /* free while POST runs */
+#define TEMP_BYTES 0x70000
 void memory_init(void);
 void memory_done(void);
 void e820_add(u64 base, u64 length, u32 type);

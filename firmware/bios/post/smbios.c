@@ -144,10 +144,9 @@ void smbios_init(void)
         u8 *given_tables;
         memset(raw, 0, sizeof raw);
         fwcfg_read(anchor_file.key, raw, anchor_file.size < sizeof raw ? anchor_file.size : sizeof raw);
-        u8 *probe = alloc_high(tables.size, 16);
-        if (!probe)
+        if (tables.size > TEMP_BYTES)
             return;
-        given_tables = probe;
+        given_tables = (u8 *)TEMP;
         fwcfg_read(tables.key, given_tables, tables.size);
         int has_type0 = 0;
         for (u32 k = 0; k + 4 < tables.size && given_tables[k + 1] >= 4;) {
