@@ -274,6 +274,8 @@ class Board:
             fw_cfg.add_file("etc/e820", b"".join(struct.pack("<QQI", *row) for row in rows))
             for name, data in tableloader.files(**self._acpi_options).items():
                 fw_cfg.add_file(name, data)
+            for name, data in self.drives.boot_files(self.boot).items():
+                fw_cfg.add_file(name, data)
             for k, path in enumerate(self.config.option_roms):
                 fw_cfg.add_file(f"genroms/{k}-{path.name}"[:55], read_image(find_rom(path), "option ROM"))
             if self.boot_plan is not None and self.boot_plan.by_firmware:
@@ -361,6 +363,8 @@ class Board:
                     number = pin.removeprefix("share:")
                     gsi.append((ISA_IRQS[number] if number in ISA_IRQS else int(number), part.name))
         lines += [f"  {irq:>4}  {name}" for irq, name in sorted(gsi)]
+        lines += ["", "Drives:"]
+        lines += [f"  {drive.name:<10}{drive.describe()}" for drive in self.drives.values()]
         lines += ["", "PCI:"]
         lines += [f"  00:{d.devfn >> 3:02x}.{d.devfn & 7}  {d.name}" for d in self.devices["pci"].devices]
         return "\n".join(lines)

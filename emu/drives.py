@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from .config import MachineConfig
+from .config import BootConfig, MachineConfig
 from .errors import ConfigError, ImageError, suggest
 from .images.disk import Disk, as_disk
 from .images.floppy import TYPE_2880K
@@ -88,6 +88,17 @@ class Drive:
                 self._plug(None)
             opened.close()
 
+    def describe(self) -> str:
+        """Its image in a line."""
+        if self.opened is None:
+            return "empty"
+        form = self.opened.floppy
+        words = [str(self.disk.path), self.opened.format, form.text if form else f"{self.opened.size} bytes"]
+        words += ["read-only"] if self.opened.readonly else []
+        words += ["changes are thrown away"] if self.disk.snapshot else []
+        words += [f"changes go to {self.disk.overlay}"] if self.disk.overlay else []
+        return ", ".join(words)
+
     def __repr__(self) -> str:
         return f"<Drive {self.name}: {self.disk.path or 'empty'}>"
 
@@ -150,6 +161,20 @@ class Drives(Mapping[str, Drive]):
         for drive in self._drives.values():
             drive._invoke = invoke
 
+    # ---- fw_cfg -------------------------------------------------------------------------------------------------
+    def boot_files(self, boot: BootConfig) -> dict[str, bytes]:
+        """fw_cfg files about booting: order by bootindex (Open Firmware paths), how long the menu waits, when to try again."""
+        files: dict[str, bytes] = {}
+        chosen = sorted((d.disk for d in self.values() if d.disk.bootindex is not None), key=lambda d: d.bootindex or 0)
+        if chosen or boot.strict:
+            rows = [open_firmware_path(disk) for disk in chosen] + (["HALT"] if boot.strict else [])
+            files["bootorder"] = "\n".join(rows).encode() + b"\0"
+        if boot.splash_time_ms is not None:
+            files["etc/boot-menu-wait"] = (boot.splash_time_ms & 0xFFFF).to_bytes(2, "little")
+        if boot.reboot_timeout_ms is not None:
+            files["etc/boot-fail-wait"] = (boot.reboot_timeout_ms & 0xFFFFFFFF).to_bytes(4, "little")
+        return files
+
     # ---- CMOS ---------------------------------------------------------------------------------------------------
     def floppy_types(self) -> list[int]:
         """CMOS types of drives A and B, 0: not there.  A drive that starts empty takes every 3.5 inch disk."""
@@ -185,6 +210,13 @@ class Drives(Mapping[str, Drive]):
         rtc.set_cmos(0x3D, boot[1] << 4 | boot[0])
         rtc.set_cmos(0x38, boot[2] << 4)
         rtc.update_checksum()
+
+
+def open_firmware_path(disk: Disk) -> str:
+    """The name QEMU's firmware interface gives a drive."""
+    if disk.interface == "floppy":
+        return f"/pci@i0cf8/isa@1/fdc@03f0/floppy@{disk.unit}"
+    return f"/pci@i0cf8/ide@1,1/drive@{disk.bus}/disk@{disk.unit}"
 
 
 def geometry(size: int) -> tuple[int, int, int, int]:

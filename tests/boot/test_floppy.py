@@ -33,6 +33,14 @@ def bios(guests: Guests) -> Path:
     return guests.seabios
 
 
+def test_our_own_firmware_boots_it_too(tmp_path: Path) -> None:
+    path = disk(tmp_path / "a.img", b"ours\0")
+    with emu.Machine(memory="16M", fda=path, boot="a", debug_exit=emu.DebugExitConfig()) as vm:
+        assert vm.run(10).reason == "exit"
+        assert vm.serial.text == "oursW"
+    assert path.read_bytes()[(2 * 36 + 4) * 512:][:5] == b"ours\0"
+
+
 def boot(bios: Path, **options: object) -> emu.Machine:
     return emu.Machine(memory="16M", firmware=bios, boot="a", debug_exit=emu.DebugExitConfig(), **options)
 
@@ -104,3 +112,17 @@ def test_cmos(tmp_path: Path, bios: Path) -> None:
         assert rtc.get_cmos(0x2E) << 8 | rtc.get_cmos(0x2F) == sum(rtc.get_cmos(k) for k in range(0x10, 0x2E))
         vm.reset()
         assert (rtc.get_cmos(0x3D), rtc.get_cmos(0x38)) == (0x23, 0x10)
+
+
+def test_what_fw_cfg_says_about_booting(tmp_path: Path, bios: Path) -> None:
+    path = disk(tmp_path / "a.img", b"x")
+    boot_config = emu.BootConfig("c", menu=True, splash_time_ms=1500, reboot_timeout_ms=3000, strict=True)
+    with emu.Machine(memory="16M", firmware=bios, disks=(emu.Disk(path, interface="floppy", bootindex=1),), boot=boot_config,
+                     debug_exit=emu.DebugExitConfig()) as vm:
+        files = vm.drives.boot_files(boot_config)
+        assert files == {"bootorder": b"/pci@i0cf8/isa@1/fdc@03f0/floppy@0\nHALT\0", "etc/boot-menu-wait": b"\xdc\x05",
+                         "etc/boot-fail-wait": b"\xb8\x0b\0\0"}
+        assert "bootorder" in vm.board.devices["fw_cfg"].names
+        assert vm.run(10).reason == "exit"          # the boot index wins over "c"; the menu waits 1.5 s first
+        assert vm.now_ns > 1_500_000_000
+        assert "1.44M" in vm.board.describe()
