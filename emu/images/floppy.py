@@ -1,7 +1,7 @@
 """Floppy formats, told by the size of an image.
 
-A file that is smaller than a standard format (a boot sector alone, trailing zeros cut off) is a disk of the smallest PC format
-that holds it; what is missing reads as zeros.
+A file of another size (a boot sector alone, trailing zeros cut off) is a 1.44M disk if it fits, as in QEMU: that is what who
+wrote it had in mind.  What is missing reads as zeros.
 """
 from __future__ import annotations
 
@@ -55,6 +55,7 @@ SUPER = tuple(
     )
     for cylinders, sectors in rows
 ) + (FloppyFormat(80, 1, 9, 250, TYPE_720K),)
+HIGH_DENSITY = STANDARD[6]
 # An image of exactly this size is of this format; 80x1x9 is as long as 40x2x9, which is far more common.
 BY_SIZE = {form.size: form for form in (*reversed(SUPER), *STANDARD)}
 
@@ -63,6 +64,8 @@ def find_format(size: int, path: str) -> FloppyFormat:
     """The format of an image of `size` bytes; ImageError if no floppy is that large."""
     if size in BY_SIZE:
         return BY_SIZE[size]
+    if size <= HIGH_DENSITY.size:
+        return HIGH_DENSITY
     for form in sorted((*STANDARD, *SUPER), key=lambda f: f.size):
         if form.size >= size and (form in STANDARD or size > 2 << 20):
             return form

