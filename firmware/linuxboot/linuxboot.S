@@ -1,8 +1,8 @@
 /* Option ROM that starts a kernel given by -kernel through its 16-bit entry, with the firmware's services at hand.
 
-   A PnP boot entry vector (BEV): the firmware calls it as a boot device.  Kernel, initrd, command line and setup code come out of
-   fw_cfg by DMA, to the addresses fw_cfg names; then the setup code runs at its segment + 20h.  Works with any firmware that boots
-   from BEVs, and under QEMU (-option-rom).
+   A PnP boot entry vector (BEV): the firmware calls it as a boot device.  Kernel, initrd, command line and setup code come out
+   of fw_cfg by DMA, to the addresses fw_cfg names; then the setup code runs at its segment + 20h.  Works with any firmware that
+   boots from BEVs, and under QEMU (-option-rom).
    Spec: PnP BIOS Specification 1.0a chapter 3, Linux Documentation/arch/x86/boot.rst, QEMU docs/specs/fw_cfg.rst. */
 
         .code16
