@@ -69,6 +69,8 @@ PARTS = (
     Part("fw_cfg", "fw_cfg.FwCfg", ((0, at.FW_CFG, 2), (1, at.FW_CFG_DMA, 8))),
     Part("i440fx", "i440fx.I440fx", ((0, at.PCI_CONFIG_ADDRESS, 8),), "reset_out=cpu:RESET"),
     Part("piix3", "piix3.Piix3", devfn=0x08),
+    Part("ide", "piix3_ide.Piix3Ide", ((0, at.IDE1, 8), (1, at.IDE1_CONTROL, 1), (2, at.IDE2, 8), (3, at.IDE2_CONTROL, 1)),
+         "irq14=gsi:14 irq15=gsi:15", devfn=0x09),
     Part("pm", "piix4_pm.Piix4Pm", ((1, at.SMI_CMD, 2),), "sci=gsi:SCI smi=cpu:SMI poweroff=cpu:POWEROFF", devfn=0x0B),
 )
 HPET = Part("hpet", "hpet.Hpet", (), "irq0=gsi:TIMER irq8=gsi:RTC", ((0, at.HPET, 0x400),))
@@ -162,7 +164,7 @@ class Board:
                 device.plug(engine.bus)
             for output, sink, pin in part.lines():
                 self._line(device, output).connect(*self._pin(sink, pin))
-        devices["dma"].dma = devices["fw_cfg"].dma = new_dma(engine)
+        devices["dma"].dma = devices["fw_cfg"].dma = devices["ide"].dma = new_dma(engine)
         devices["fdc"].dma = devices["dma"]
         devices["ioapic"].join(devices["lapic"].bus)
         devices["lapic"].extint = devices["pic"]
@@ -304,6 +306,7 @@ class Board:
         if self.has_firmware:
             return
         self.devices["pm"].set_base(at.PM_BASE)
+        self.devices["ide"].set_base(at.BUS_MASTER_IDE)
         for k, irq in enumerate(PIRQ_ROUTES):
             self.devices["piix3"].py_config_write(0x60 + k, irq)
         for addr, data in self.acpi.pieces:

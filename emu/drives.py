@@ -238,9 +238,16 @@ def _plug_floppy(disk: Disk, devices: Mapping[str, Any]) -> Callable[[Opened | N
 
 
 def _plug_ide(disk: Disk, devices: Mapping[str, Any]) -> Callable[[Opened | None], None]:
+    ide, place = devices["ide"], (disk.bus, disk.unit)
+
     def plug(opened: Opened | None) -> None:
-        if opened is not None:
-            raise ConfigError(f"{str(disk.path)!r}: there is no IDE controller yet; a floppy image can be booted (-fda)")
+        medium = opened.medium if opened else None
+        if ide.drive(*place) is None:
+            ide.attach_drive(*place, disk.kind, medium, MODELS[disk.kind], disk.serial)
+        elif medium is None:
+            ide.eject(*place)
+        else:
+            ide.insert(*place, medium)
     return plug
 
 
