@@ -1,8 +1,8 @@
 """ATA hard disk: the commands of a drive with 28- and 48-bit addresses, CHS translation, SMART and power management.
 
 Every sector transfer is one of: READ/WRITE SECTOR(S), MULTIPLE, DMA, VERIFY, each as CHS, LBA28 or LBA48 (EXT).
-An error of the medium ends a read with UNC and a write with ABRT, the task file naming the first bad sector; what came before it has
-been moved.  A write to a read-only medium is aborted.
+An error of the medium ends a read with UNC and a write with ABRT, the task file naming the first bad sector; what came before
+it has been moved.  A write to a read-only medium is aborted.
 Not emulated: security, host protected area changes, media card and CFA features, queued commands, automatic standby (the timers
 are accepted), streaming and logs beyond SMART's.
 Spec: ATA/ATAPI-6 (T13/1410D revision 3b), chapter 8; SMART attributes as drives of the time have them.

@@ -11,7 +11,7 @@ from emu_core_pyx.bus.medium cimport Medium
 from emu_core_pyx.bus.visitor cimport Visitor
 from emu_core_pyx.devices.cd_sector cimport CD_RAW, CD_USER, bcd, cd_mode1, put_msf
 from emu_core_pyx.devices.ide cimport (
-    AFTER_EXECUTE, AFTER_IN, AtaDevice, BLOCK_NS, COMMAND_NS, ER_ABRT, PH_IDLE, ST_DRDY, ST_ERR,
+    AFTER_EXECUTE, AFTER_IN, AtaDevice, BLOCK_NS, COMMAND_NS, ER_ABRT, PH_IDLE, ST_DRDY,
 )
 from emu_core_pyx.devices.mmc cimport (
     Answer, be16, be24, be32, disc_information, dvd_structure, event_status, features, inquiry, mechanism, mode_pages, put32, toc,

@@ -1,8 +1,8 @@
 """Raw mode 1 sectors: sync pattern, header, error detection and correction codes.
 
 A sector is 12 bytes sync, 4 header (minute, second, frame, mode), 2048 user data, 4 EDC, 8 zeros, 172 P and 104 Q parity.
-The parities are Reed-Solomon codes over GF(256), x^8 + x^4 + x^3 + x^2 + 1, on each byte of the 16-bit words from the header on: two
-parity symbols p, q after the data make the sum of a code word zero, and also the sum weighted with powers of alpha = 2.
+The parities are Reed-Solomon codes over GF(256), x^8 + x^4 + x^3 + x^2 + 1, on each byte of the 16-bit words from the header
+on: two parity symbols p, q after the data make the sum of a code word zero, and also the sum weighted with powers of alpha = 2.
 Spec: ECMA-130 (CD-ROM), clause 14 and annex A; ISO 10149.
 """
 from libc.string cimport memset
@@ -36,22 +36,22 @@ cdef u8 third(u8 v) noexcept nogil:
 
 cdef u32 edc(const u8 *p, u32 n) noexcept nogil:
     """CRC-32 with (x^16 + x^15 + x^2 + 1)(x^16 + x^2 + x + 1), least significant bit first."""
-    cdef u32 crc = 0, k, bit
+    cdef u32 crc = 0, k, _bit
     for k in range(n):
         crc ^= p[k]
-        for bit in range(8):
+        for _bit in range(8):
             crc = crc >> 1 ^ (<u32>0xD8018001 if crc & 1 else 0)
     return crc
 
 
 cdef void parity(u8 *at, u32 first, u32 step, u32 n, u32 wrap, u32 p, u32 q) noexcept nogil:
     """Code words of both byte planes: n words from `first` by `step`; parity goes to words p and q."""
-    cdef u32 plane, k, w
+    cdef u32 plane, _k, w
     cdef u8 s0, s1, v
     for plane in range(2):
         s0 = s1 = 0
         w = first
-        for k in range(n):
+        for _k in range(n):
             v = at[2 * w + plane]
             s0 ^= v
             s1 = double(s1) ^ v

@@ -1,8 +1,8 @@
 """AT attachment: task file, PIO and DMA protocols of a drive, and the cable it hangs on; see ide.pxd.
 
 Time: a command takes as long as its drive says, on the virtual clock; data that DMA moves arrives all at once at the end of it.
-A channel without drives reads as zeros (QEMU; a real cable floats with DD7 low).  When only the master is there it answers for the
-slave: status 0, the other registers its own (ATA/ATAPI-6, 9.16.1).
+A channel without drives reads as zeros (QEMU; a real cable floats with DD7 low).  When only the master is there it answers
+for the slave: status 0, the other registers its own (ATA/ATAPI-6, 9.16.1).
 Not emulated: overlap and queueing, cable select, PIO and DMA timings, CRC errors.
 Spec: ATA/ATAPI-6 (T13/1410D revision 3b), chapters 5 to 9.
 """
@@ -382,10 +382,12 @@ cdef class IdeChannel(Device):
     cdef u32 register_read(self, u32 off) noexcept nogil:
         """Command block registers 1-7."""
         cdef void *p = self.active()
-        if off == 6:
-            return self.select | 0xA0 if self.master is not None or p != NULL else 0
         if p == NULL:
-            return 0 if self.master is None or off == 7 else self.master.reg(off, self.control & CTL_HOB)
+            if self.master is None or off == 7:
+                return 0
+            p = <void *>self.master
+        if off == 6:
+            return self.select & 0xF0 | (<AtaDevice>p).device & 0x0F | 0xA0
         if off == 7:
             (<AtaDevice>p).intrq = 0
             self.update_irq()

@@ -1,16 +1,15 @@
 """IDE controller of the 82371SB (PIIX3), function 1: two channels at the PC/AT's ports, and a bus master for each.
 
-Regions 0 and 1: command and control block of the primary channel, 2 and 3: of the secondary, 4: bus master registers (base address
-register 4).  Outputs: irq14, irq15.
+Regions 0 and 1: command and control block of the primary channel, 2 and 3: of the secondary, 4: bus master registers (base
+address register 4).  Outputs: irq14, irq15.
 Both channels decode their ports while IOSE and their IDE decode enable bit are set.
 DEVIATION: both are set after reset, as firmware would do, so that programs which know nothing of PCI find their disk.
 DEVIATION: descriptors move data the way the drive wants, whatever the direction bit says, and may cross 64 KiB boundaries.
 Not emulated: timing (IDETIM and SIDETIM are stored; UDMACTL and UDMATIM of the PIIX4 too), target and master abort.
 Spec: Intel 82371FB/82371SB data sheet (order 290550), chapters 2.3 and 3.4; Bus Master IDE 1.0 (SFF-8038i).
 """
-from emu_core_pyx.types cimport u8, u32, u64
+from emu_core_pyx.types cimport u8, u32
 from emu_core_pyx.bus.clock cimport Clock
-from emu_core_pyx.bus.device cimport Line
 from emu_core_pyx.bus.dma cimport Dma
 from emu_core_pyx.bus.medium cimport Medium
 from emu_core_pyx.bus.pci cimport BAR_IO, CMD_IO, CMD_MASTER, PCI_COMMAND, PciDevice

@@ -26,6 +26,7 @@ from emu_core_pyx.devices.ne2k_pci import Ne2kPci
 from emu_core_pyx.devices.pflash_cfi01 import PflashCfi01
 from emu_core_pyx.devices.pic8259 import Pic8259Pair
 from emu_core_pyx.devices.piix3 import Piix3
+from emu_core_pyx.devices.piix3_ide import Piix3Ide
 from emu_core_pyx.devices.piix4_pm import Piix4Pm
 from emu_core_pyx.devices.pit8254 import Pit8254
 from emu_core_pyx.devices.port80 import Port80
@@ -68,6 +69,15 @@ def pflash():
     return dev
 
 
+def ide():
+    dev = Piix3Ide()
+    dev.dma = Dma(1 << 16)
+    dev.attach_drive(0, 0, "disk", MemoryMedium(bytes(1 << 20)))
+    dev.attach_drive(0, 1, "cdrom", MemoryMedium(bytes(1 << 20)))
+    dev.attach_drive(1, 0, "cdrom", None)
+    return dev
+
+
 DEVICES = {
     "pflash": (pflash, [], [0x10000]),
     "fdc": (fdc, [6, 1], []),
@@ -85,6 +95,7 @@ DEVICES = {
     "dma": (dma, [16, 32, 15], []),
     "i440fx": (I440fx, [8], []),
     "piix3": (Piix3, [], []),
+    "ide": (ide, [8, 1, 8, 1, 16], []),
     "piix4_pm": (Piix4Pm, [64, 2, 16], []),
     "ne2k_isa": (lambda: Dp8390("ne2k_isa"), [32], []),
     "ne2k_pci": (Ne2kPci, [32], []),
