@@ -63,8 +63,8 @@ class Wire:
         self.backend.poll()
 
 
-class Backend(Protocol):
-    """What a cable ends in."""
+class Backend:
+    """What a cable ends in; subclasses override what they need."""
 
     def attach(self, wire: Wire) -> None:
         """The cable is plugged in."""
@@ -81,9 +81,11 @@ class Backend(Protocol):
     @property
     def outside(self) -> bool:
         """Can something come in that does not depend on the guest alone?"""
+        return False
 
     def info(self) -> str:
         """One line for `info network`."""
+        return type(self).__name__
 
     def close(self) -> None:
         """Give host resources back."""

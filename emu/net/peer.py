@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from . import packet as p
-from .backend import Wire
+from .backend import Backend, Wire
 from .services import DHCP_CLIENT, DHCP_SERVER, DNS_PORT, TFTP_PORT, A, Dhcp, Lease, Tftp, build_answer, parse_query
 from .tcp import Endpoint
 
@@ -126,7 +126,7 @@ class Http(Connection):
             end.shutdown()
 
 
-class Peer:
+class Peer(Backend):
     """An IPv4 host at `address`; a Backend.
 
     dhcp        first address to lease ("" for no DHCP server); `bootfile` and `tftp` (a directory) for network boot
@@ -182,10 +182,6 @@ class Peer:
                 end.flush()
             times = [end.deadline for end in self._ends.values() if end.deadline is not None]
             self._wire.alarm(min(times) if times else None)
-
-    @property
-    def outside(self) -> bool:
-        return False
 
     def info(self) -> str:
         return f"peer {p.ip_text(self.address)}: {len(self._ends)} connections, {self.frames} frames"
@@ -321,7 +317,7 @@ class _Forgetting(Connection):
         self._inner.closed(end, reset)
 
 
-class Handler:
+class Handler(Backend):
     """A function as a backend: `function(frame, reply)` for every frame; `reply(frame)` sends one."""
 
     def __init__(self, function: Callable[[bytes, Callable[[bytes], bool]], None]) -> None:
@@ -335,18 +331,5 @@ class Handler:
         assert self._wire is not None
         self._function(frame, self._wire.send)
 
-    def expire(self) -> None:
-        pass
-
-    def poll(self) -> None:
-        pass
-
-    @property
-    def outside(self) -> bool:
-        return False
-
     def info(self) -> str:
         return f"peer {getattr(self._function, '__name__', 'function')}"
-
-    def close(self) -> None:
-        pass

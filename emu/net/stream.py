@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import ConfigError
-from .backend import Wire
+from .backend import Backend, Wire
 from .relay import Waiter
 
 FRAME_MAX = 16384
@@ -50,7 +50,7 @@ class TapConfig:
             raise ConfigError(f"netdev tap: {self.ifname!r} is not an interface name")
 
 
-class _Outside:
+class _Outside(Backend):
     """What streams and taps share: a descriptor somebody waits for."""
 
     def __init__(self) -> None:
@@ -62,9 +62,6 @@ class _Outside:
         """The cable is plugged in."""
         self._wire = wire
         self._waiter = Waiter(self._selector, wire.wake)
-
-    def expire(self) -> None:
-        """No alarms here."""
 
     def poll(self) -> None:
         """Look at the outside."""

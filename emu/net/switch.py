@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ..errors import ConfigError
-from .backend import Wire
+from .backend import Backend, Wire
 
 if TYPE_CHECKING:
     from ..machine import Machine, Stop
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 MACS = 4096             # addresses a switch learns
 
 
-@dataclass(slots=True)
-class SwitchPort:
+@dataclass(eq=False)
+class SwitchPort(Backend):
     """One socket of the switch; a Backend."""
 
     switch: Switch
@@ -43,16 +43,6 @@ class SwitchPort:
 
     def receive(self, frame: bytes, now_ns: int) -> None:
         self.switch.forward(self, frame, now_ns)
-
-    def expire(self) -> None:
-        pass
-
-    def poll(self) -> None:
-        pass
-
-    @property
-    def outside(self) -> bool:
-        return False
 
     def info(self) -> str:
         return f"switch {self.switch.name}: port {self.number}, {self.sent} frames in, {self.lost} lost"

@@ -20,7 +20,7 @@ from typing import Any
 
 from ..errors import ConfigError
 from . import packet as p
-from .backend import Wire
+from .backend import Backend, Wire
 from .relay import CHUNK, Flow, Key, Relay, Waiter, connect
 from .services import DHCP_CLIENT, DHCP_SERVER, DNS_PORT, TFTP_PORT, A, Dhcp, Lease, Tftp, build_answer, parse_query
 
@@ -98,7 +98,7 @@ class UserConfig:
         return net
 
 
-class UserNet:
+class UserNet(Backend):
     """The backend of `-netdev user`."""
 
     def __init__(self, config: UserConfig) -> None:
