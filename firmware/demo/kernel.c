@@ -280,6 +280,7 @@ void kmain(u32 magic, const struct multiboot *mb)
     paging_init();
     map_acpi();
     irq_init();
+    console_irq(4), console_irq(1);     /* what came before the 8259s were ready raised its lines unseen */
     spawn("shell  ", (u32)shell, kernel_cr3);
     spawn("prime  ", USER_TEXT, space_new(user_prime, (u32)(user_collatz - user_prime)));
     spawn("collatz", USER_TEXT, space_new(user_collatz, (u32)(user_fault - user_collatz)));
