@@ -53,11 +53,11 @@ PARTS = (
     Part("pic", "pic8259.Pic8259Pair", ((0, at.PIC_MASTER, 2), (1, at.PIC_SLAVE, 2), (2, at.ELCR, 2)), "intr=lapic:0"),
     Part("lapic", "lapic.LocalApic", (), "intr=cpu:INTR nmi=cpu:NMI smi=cpu:SMI init=cpu:INIT", ((0, at.LAPIC, 0x1000),)),
     Part("ioapic", "ioapic.IoApic", (), "", ((0, at.IOAPIC, 0x20),)),
-    Part("pit", "pit8254.Pit8254", ((0, at.PIT, 4), (1, at.PORT_B, 1)), "irq=gsi:TIMER"),
+    Part("pit", "pit8254.Pit8254", ((0, at.PIT, 4), (1, at.PORT_B, 1)), "irq=gsi:TIMER sound_full=cpu:STOP"),
     Part("rtc", "rtc_mc146818.RtcMc146818", ((0, at.CMOS, 2),), "irq=gsi:RTC"),
     Part("port92", "port92.Port92", ((0, at.PORT_92, 1),), "a20=cpu:A20 reset_out=cpu:RESET"),
     Part("i8042", "i8042.I8042", ((0, at.KBC_DATA, 1), (1, at.KBC_STATUS, 1)),
-         "irq1=gsi:KEYBOARD irq12=gsi:MOUSE a20=port92:0 reset_out=cpu:RESET"),
+         "irq1=gsi:KEYBOARD irq12=gsi:MOUSE a20=port92:0 reset_out=cpu:RESET wanted=cpu:STOP"),
     Part("dma", "dma8237.Dma8237", ((0, at.DMA1, 16), (1, at.DMA2, 32), (2, at.DMA_PAGE, 15))),
     Part("fdc", "fdc82077.Fdc82077", ((0, at.FDC, 6), (1, at.FDC_DIR, 1)), "irq=gsi:FLOPPY"),
     Part("com1", UART, ((0, at.COM1, 8),), "irq=gsi:4 tx_full=cpu:STOP"),
@@ -74,7 +74,7 @@ PARTS = (
     Part("pm", "piix4_pm.Piix4Pm", ((1, at.SMI_CMD, 2),), "sci=gsi:SCI smi=cpu:SMI poweroff=cpu:POWEROFF", devfn=0x0B),
 )
 HPET = Part("hpet", "hpet.Hpet", (), "irq0=gsi:TIMER irq8=gsi:RTC", ((0, at.HPET, 0x400),))
-HPET_REWIRES = {"pit": "irq=hpet:0", "rtc": "irq=hpet:1"}
+HPET_REWIRES = {"pit": "irq=hpet:0 sound_full=cpu:STOP", "rtc": "irq=hpet:1"}
 NICS = {"ne2k_pci": "ne2k_pci.Ne2kPci", "ne2k_isa": "dp8390.Dp8390", "e1000": "e1000.E1000"}
 KERNEL_ROM = "linuxboot.bin"
 FIRST_SLOT = 3                      # of PCI cards, as QEMU places them

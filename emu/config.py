@@ -15,6 +15,7 @@ from typing import Any
 from .cpu import parse_cpu
 from .errors import ConfigError, suggest
 from .images.disk import Disk, as_disk, place_all
+from .layouts import layout_name
 from .net.config import Nic
 
 MMU_MODES = ("tlb", "shadow")
@@ -151,6 +152,7 @@ class MachineConfig:
     clock        "virtual": time is the instruction count; "host": time follows the wall clock
     icount_shift one instruction takes 1 << shift ns
     nics         network cards
+    keyboard     layout the guest is set to, for typing texts: en-us, en-gb, de, fr, es, it, sv
     """
 
     memory: str | int = DEFAULT_MEMORY
@@ -181,6 +183,7 @@ class MachineConfig:
     clock: str = "virtual"
     icount_shift: int = 0
     nics: tuple[Nic, ...] = ()
+    keyboard: str = "en-us"
     no_reboot: bool = False
     hpet: bool = False
     name: str = "emu"
@@ -208,6 +211,7 @@ class MachineConfig:
         if isinstance(self.boot, str):
             put(self, "boot", BootConfig(self.boot))
         put(self, "drives", self._place_drives())
+        put(self, "keyboard", layout_name(self.keyboard))
         for what, value, known in (("mmu", self.mmu, MMU_MODES), ("clock", self.clock, CLOCKS)):
             if value not in known:
                 raise ConfigError(f"unknown {what} {value!r}" + suggest(str(value), known))

@@ -28,10 +28,13 @@ from .drives import Drives
 from .errors import EmuError
 from .frontends.chardev import Chardev, open_chardev
 from .frontends.pacer import Pacer
+from .keyboard import Keyboard
+from .mouse import Mouse
 from .net.backend import Wire
 from .net.pcap import Capture
 from .net.switch import SwitchPort
 from .serial import SerialPort
+from .speaker import Speaker
 from .state.hash import run_hash
 
 T = TypeVar("T")
@@ -92,6 +95,11 @@ class Machine:
         self.serials = tuple(SerialPort(self, uart, uart.name) for uart in self.board.uarts)
         self.debugcon = SerialPort(self, self.board.debugcon, "debugcon") if self.board.debugcon is not None else None
         self._ports = [*self.serials, *([self.debugcon] if self.debugcon else [])]
+        self.keyboard = Keyboard(self, self.board.devices["i8042"])
+        self.mouse = Mouse(self, self.board.devices["i8042"])
+        self.speaker = Speaker(self, self.board.devices["pit"])
+        self._input_due = False
+        self.attended = False                       # a person may still press a key: waiting for one is no hang
         self.tracer: Tracer | None = None
         self.ended: Stop | None = None
         self._gate = threading.RLock()              # guards _runner and _requests
@@ -152,6 +160,7 @@ class Machine:
 
     def close(self) -> None:
         """Release host resources; the machine cannot run afterwards."""
+        self.speaker.stop()
         for wire in self.wires:
             if wire is not None:
                 wire.port.connected = False
@@ -203,6 +212,7 @@ class Machine:
         limit = SLICE if pacer is None or not pacer.host else HOST_SLICE
         most = limit // 16
         fresh = True
+        asked = False           # a device wants the host to look
         while True:
             if self._requests:
                 self._serve()
@@ -215,7 +225,11 @@ class Machine:
             for port in self._ports:        # a script's input enters where its wait ended, a person's when it comes
                 if fresh or port.sink is not None:
                     port.supply()
-            fresh = False
+            if fresh or self._input_due or asked:
+                self._input_due = False
+                self.keyboard.supply()
+                self.mouse.supply()
+            fresh = asked = False
             for wire in self.wires:
                 if wire is not None:
                     wire.service()
@@ -230,6 +244,7 @@ class Machine:
                 most = min(most * 2, limit)
             for port in self._ports:
                 port.collect()
+            self.speaker.collect()
             if pacer is not None and pacer.host:
                 pacer.catch_up()
             reason = core.reason
@@ -245,7 +260,9 @@ class Machine:
                 if self.config.no_reboot:
                     return self._end("reset")
                 self._reset()
-            elif reason != "host":
+            elif reason == "host":
+                asked = True
+            else:
                 return self._end("triple-fault" if reason == "shutdown" else reason)
 
     def _idle(self, until_ns: int | None) -> None:
@@ -267,7 +284,7 @@ class Machine:
             engine.skip_ns(gone if left is None else min(gone, left))
         elif left is not None:
             engine.skip_ns(left)
-        elif any(device.live for device in self._chardevs):
+        elif self.attended or any(device.live for device in self._chardevs):
             self._wake.wait()
         else:
             self._end("hang")
@@ -304,6 +321,11 @@ class Machine:
         """Make a running slice look around at once."""
         self.engine.request_stop()
         self._wake.set()
+
+    def feed_input(self) -> None:
+        """There are new keys or motion: let them in at once, or where the next run begins."""
+        self._input_due = True
+        self.wake()
 
     def invoke(self, function: Callable[[], T]) -> T:
         """Call `function` between two instructions, whichever thread runs the guest; its result."""

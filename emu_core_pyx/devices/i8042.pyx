@@ -5,7 +5,8 @@ after `BYTE_NS`, which gives IRQ1/IRQ12 their edge.
 Not emulated: inhibit key switch, parity and time-out errors, the security password (always "none").
 Spec: IBM PS/2 Hardware Interface Technical Reference, "Keyboard and Auxiliary Device Controller".
 
-Regions: 0 data (0x60), 1 status and command (0x64).  Outputs: irq1, irq12, a20 (level), reset_out (pulse).
+Regions: 0 data (0x60), 1 status and command (0x64).  Outputs: irq1, irq12, a20 (level), reset_out (pulse), wanted
+(pulse: the guest has taken the keys or motion it was given, and the host has more).
 """
 from emu_core_pyx.types cimport u8, u32, u64
 from emu_core_pyx.bus.bytedev cimport ByteDevice
@@ -67,6 +68,7 @@ cdef class I8042(ByteDevice):
     cdef readonly Line irq12
     cdef readonly Line a20
     cdef readonly Line reset_out
+    cdef readonly Line wanted
 
     def __init__(self, str name="i8042"):
         self.name = name
@@ -76,6 +78,8 @@ cdef class I8042(ByteDevice):
         self.reset_out = Line()
         self.keyboard = Ps2Keyboard()
         self.mouse = Ps2Mouse()
+        self.wanted = self.keyboard.wanted
+        self.mouse.wanted = self.wanted
         self.keyboard.ready.connect(self, PIN_KBD)
         self.mouse.ready.connect(self, PIN_AUX)
         self.reset()
@@ -159,6 +163,10 @@ cdef class I8042(ByteDevice):
                 self.clock.arm(self.slot, self.clock.now_ns() + BYTE_NS)
             else:
                 self.pump()
+            if self.aux:
+                self.mouse.taken()
+            else:
+                self.keyboard.taken()
         return self.out
 
     cdef void wr(self, u32 region, u32 off, u8 v) noexcept nogil:
@@ -253,6 +261,16 @@ cdef class I8042(ByteDevice):
         visit_deadline(v, b"gap_timer", self.clock, self.slot)
         self.keyboard.state(v)
         self.mouse.state(v)
+
+    @property
+    def keyboard_idle(self):
+        """The guest has read every byte of every key it was given."""
+        return self.keyboard.settled() and not (self.full and not self.aux)
+
+    @property
+    def mouse_idle(self):
+        """The guest has read all of the mouse's reports."""
+        return self.mouse.settled() and not (self.full and self.aux)
 
     @property
     def command_byte(self):

@@ -6,10 +6,15 @@ Not emulated: the parity and channel-check bits of port 0x61 (read as written, s
 drives nothing, the refresh toggle has its usual 15.085 us.
 Spec: Intel 82C54 data sheet (order 231244); 82371SB 2.5.7 "NMI status and control".
 
-Regions: 0 counters and control (0x40, 4 ports), 1 port 0x61.  Output `irq` (OUT0), `speaker` (OUT2 & SPKR).
+Regions: 0 counters and control (0x40, 4 ports), 1 port 0x61.  Outputs: `irq` (OUT0), `speaker` (gate of the amplifier),
+`sound_full` (pulse: the host should collect the speaker's record).
+
+The speaker's record, kept only while somebody listens, is a copy of counter 2 at every access that changes it; `sound`
+works the membrane's signal out of it, so tones and pulse-width tricks alike come out as they were.
 """
-from libc.string cimport memset
-from emu_core_pyx.types cimport i64, u8, u32, u64
+from libc.stdlib cimport calloc, free
+from libc.string cimport memcpy, memmove, memset
+from emu_core_pyx.types cimport i64, u8, u32, u64, u128
 from emu_core_pyx.bus.bytedev cimport ByteDevice
 from emu_core_pyx.bus.device cimport Line
 from emu_core_pyx.bus.ticks cimport ns_of_tick, ticks_at
@@ -25,6 +30,7 @@ cdef enum:
     RW_BOTH = 3
     P61_GATE2 = 0x01
     P61_SPKR = 0x02
+    RECORD = 4096           # changes kept; a player of samples makes 32,000 a second
 
 cdef u64 NO_TICK = <u64>-1
 
@@ -50,6 +56,12 @@ cdef struct Counter:
     u8 status
     u8 pad[2]
     u32 latch
+
+
+cdef struct Change:
+    u64 ns              # from here on
+    u32 on              # the amplifier's gate
+    Counter c           # counter 2
 
 
 cdef inline u32 modulus(Counter *c) noexcept nogil:
@@ -205,11 +217,29 @@ cdef class Pit8254(ByteDevice):
     cdef u32 slot
     cdef readonly Line irq
     cdef readonly Line speaker      # gate of the speaker amplifier as programmed (tone: speaker_hz)
+    cdef readonly Line sound_full
+    cdef readonly bint listening
+    cdef Change *record
+    cdef u32 n_record
+    cdef Change now_playing         # what `sound` has come to
+    cdef u64 sound_ns               # and when
+    cdef u64 started_ns
+    cdef double sound_rest          # of the sample begun: level times nanoseconds
+    cdef u64 sound_sample           # number of the sample begun
+    cdef double dc_in               # high-pass filter: a coil does not pass direct current
+    cdef double dc_out
+
+    def __cinit__(self):
+        self.record = NULL
+
+    def __dealloc__(self):
+        free(self.record)
 
     def __init__(self, str name="pit"):
         self.name = name
         self.irq = Line()
         self.speaker = Line()
+        self.sound_full = Line()
         self._clear()
 
     def attach(self, clock):
@@ -232,6 +262,7 @@ cdef class Pit8254(ByteDevice):
         self._clear()
         self.irq.set(0)
         self.speaker.set(0)
+        self.note()
         if self.clock is not None:
             self.clock.cancel(self.slot)
 
@@ -377,13 +408,17 @@ cdef class Pit8254(ByteDevice):
             self.port61 = v & 0x0F
             self.set_gate(&self.ctr[2], v & P61_GATE2, t)
             self.speaker.set(1 if v & 3 == 3 else 0)
+            self.note()
         elif region == 0 and off == 3:
             self.control(v, t)
             self.update(t)
+            self.note()
         elif region == 0 and off < 3:
             self.write_counter(&self.ctr[off], v, t)
             if off == 0:
                 self.update(t)
+            elif off == 2:
+                self.note()
 
     cdef void state(self, Visitor v):
         v.raw(b"counters", &self.ctr[0], sizeof(self.ctr))
@@ -391,6 +426,113 @@ cdef class Pit8254(ByteDevice):
         v.u32(b"irq", &self.irq.level)
         v.u32(b"speaker", &self.speaker.level)
         visit_deadline(v, b"deadline", self.clock, self.slot)
+
+    # -- sound -----------------------------------------------------------------------------------
+    cdef void note(self) noexcept nogil:
+        """Put what the speaker does from now on into the record."""
+        cdef Change *e
+        cdef u32 on = self.port61 >> 1 & 1
+        if not self.listening or self.clock is None:
+            return
+        if self.n_record:
+            e = &self.record[self.n_record - 1]
+            if not on and not e.on:
+                return
+        if self.n_record == RECORD:     # nobody came: the newest change is the one that counts
+            self.n_record -= 1
+        e = &self.record[self.n_record]
+        e.ns = self.clock.now_ns()
+        e.on = on
+        memcpy(&e.c, &self.ctr[2], sizeof(Counter))
+        self.n_record += 1
+        if self.n_record >= RECORD // 2:
+            self.sound_full.pulse()
+
+    def listen(self, bint on=True):
+        """Start or end keeping the record."""
+        if self.record == NULL:
+            self.record = <Change *>calloc(RECORD, sizeof(Change))
+            if self.record == NULL:
+                raise MemoryError("sound")
+        self.listening = on
+        self.n_record = 0
+        if on:
+            self.sound_ns = self.started_ns = self.clock.now_ns()
+            self.sound_rest = self.dc_in = self.dc_out = 0.0
+            self.sound_sample = 0
+            self.now_playing.on = self.port61 >> 1 & 1
+            memcpy(&self.now_playing.c, &self.ctr[2], sizeof(Counter))
+
+    def sound(self, u32 rate, u64 most=<u64>-1):
+        """What the speaker played since the last call, at most `most` samples: signed 16-bit native, mono, as bytes."""
+        cdef u64 now = self.clock.now_ns(), begun = self.sound_ns, until, due, n = 0
+        cdef u32 k = 0
+        cdef bytearray out
+        cdef short *p
+        due = <u64>((<u128>(now - begun) * rate) // 1000000000) + 2
+        if due > most:
+            due = most
+        out = bytearray(2 * due)
+        p = <short *><char *>out
+        while k <= self.n_record and n < due:
+            until = self.record[k].ns if k < self.n_record else now
+            if until > self.sound_ns:
+                self.play(rate, until, p, due, &n)
+            if n == due and self.sound_ns < until:
+                break
+            if k < self.n_record:
+                memcpy(&self.now_playing, &self.record[k], sizeof(Change))
+            k += 1
+        if k:
+            k = k if k < self.n_record else self.n_record
+            self.n_record -= k
+            memmove(self.record, self.record + k, self.n_record * sizeof(Change))
+        del out[2 * n:]
+        return bytes(out)
+
+    cdef void play(self, u32 rate, u64 until, short *out, u64 room, u64 *n) noexcept nogil:
+        """Samples from sound_ns to `until`, each the mean of the signal over its time."""
+        cdef Counter *c = &self.now_playing.c
+        cdef u64 end, edge, at, t
+        cdef double level, span
+        cdef u32 fast = c.loaded and (c.mode == 2 or c.mode == 3) and c.gate and <u64>c.n * PIT_DEN // PIT_NUM < 8000
+        while self.sound_ns < until and n[0] < room:
+            end = self.sample_end(rate)
+            if end > until:
+                end = until
+            if not self.now_playing.on:
+                level = 0.0
+            else:
+                t = ticks_at(self.sound_ns, PIT_NUM, PIT_DEN)
+                settle(c, t)
+                if fast:                # above hearing: its mean
+                    level = 0.5 if c.mode == 3 else <double>(c.n - 1) / c.n
+                else:
+                    level = out_at(c, t)
+                    edge = next_change(c, t)
+                    if edge != NO_TICK:
+                        at = ns_of_tick(edge, PIT_NUM, PIT_DEN)
+                        if at < end:
+                            end = at if at > self.sound_ns else self.sound_ns + 1
+            span = <double>(end - self.sound_ns)
+            self.sound_rest += level * span
+            self.sound_ns = end
+            if end == self.sample_end(rate):
+                self.emit(rate, out, n)
+
+    cdef u64 sample_end(self, u32 rate) noexcept nogil:
+        """When the sample begun is over."""
+        return self.started_ns + <u64>((<u128>(self.sound_sample + 1) * 1000000000 + rate - 1) // rate)
+
+    cdef void emit(self, u32 rate, short *out, u64 *n) noexcept nogil:
+        cdef double level = self.sound_rest * rate / 1e9 * 2.0
+        self.sound_rest = 0.0
+        self.sound_sample += 1
+        self.dc_out = level - self.dc_in + 0.9975 * self.dc_out
+        self.dc_in = level
+        level = self.dc_out * 6000.0
+        out[n[0]] = <short>(32767.0 if level > 32767.0 else -32768.0 if level < -32768.0 else level)
+        n[0] += 1
 
     @property
     def speaker_hz(self):

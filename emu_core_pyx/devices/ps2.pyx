@@ -1,5 +1,5 @@
 """See ps2.pxd."""
-from emu_core_pyx.types cimport u8
+from emu_core_pyx.types cimport u8, u64
 from emu_core_pyx.bus.device cimport Device, Line
 from emu_core_pyx.bus.visitor cimport Visitor
 
@@ -10,6 +10,19 @@ cdef class Ps2Device(Device):
     def __init__(self, str name="ps2"):
         self.name = name
         self.ready = Line()
+        self.wanted = Line()
+
+    def attach(self, clock):
+        super().attach(clock)
+        self.alarm_slot = self.clock.timer(self, HOST_ALARM)
+
+    cdef bint settled(self) noexcept nogil:
+        return self.count == 0
+
+    cdef void taken(self) noexcept nogil:
+        if self.watch and self.settled():
+            self.watch = 0
+            self.wanted.pulse()
 
     cdef void send(self, u8 v) noexcept nogil:
         if self.count < 256:
@@ -47,6 +60,12 @@ cdef class Ps2Device(Device):
         v.u32(b"q_count", &self.count)
         v.u8(b"q_last", &self.last)
         v.u32(b"ready", &self.ready.level)
+
+    # -- the host's side -------------------------------------------------------------------------
+    def alarm(self, u64 ns):
+        """Pulse `wanted` at virtual time `ns`."""
+        if self.clock is not None:
+            self.clock.arm(self.alarm_slot, ns)
 
     def py_get(self):
         """Next byte the device sends, -1 if none (tests)."""

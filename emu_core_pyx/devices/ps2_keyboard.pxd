@@ -16,7 +16,8 @@ cdef class Ps2Keyboard(Ps2Device):
     cdef u32 keys_first
     cdef u32 keys_count
     cdef u8 mods                # shift, ctrl and alt held (for Pause and PrintScreen)
-    cdef u32 slot
+    cdef u32 slot               # self test
+    cdef u32 repeat_slot
     cdef bint emit(self, u16 key) noexcept nogil
     cdef void post(self, u16 key) noexcept nogil
     cdef void defaults(self) noexcept nogil
@@ -26,3 +27,4 @@ cdef class Ps2Keyboard(Ps2Device):
     cdef void emit_code(self, u32 code, bint ext, bint up) noexcept nogil
     cdef u64 repeat_ns(self) noexcept nogil
     cdef u8 mode_of(self, u8 k) noexcept nogil
+    cdef u8 set3_code(self, u32 key) noexcept nogil

@@ -9,7 +9,7 @@ Spec: IBM PS/2 Hardware Interface Technical Reference, "Keyboards"; Microsoft ke
 from emu_core_pyx.types cimport u8, u16, u32, u64
 from emu_core_pyx.bus.timers cimport visit_deadline
 from emu_core_pyx.bus.visitor cimport Visitor
-from emu_core_pyx.devices.ps2 cimport Ps2Device
+from emu_core_pyx.devices.ps2 cimport HOST_ALARM, Ps2Device
 
 cdef enum:
     ACK = 0xFA
@@ -24,6 +24,8 @@ cdef enum:
     MOD_CTRL = 2
     MOD_ALT = 4
     BAT_NS = 500000
+    TIMER_BAT = 0
+    TIMER_REPEAT = 1
 
 # What a controller with translation makes of set 2, 0x00-0x7F (0x83 and 0x84 are F7 and SysRq).
 SET2_TO_SET1 = bytes.fromhex(
@@ -85,7 +87,8 @@ cdef class Ps2Keyboard(Ps2Device):
 
     def attach(self, clock):
         super().attach(clock)
-        self.slot = self.clock.timer(self, 0)
+        self.slot = self.clock.timer(self, TIMER_BAT)
+        self.repeat_slot = self.clock.timer(self, TIMER_REPEAT)
 
     cpdef void reset(self):
         self.defaults()
@@ -93,6 +96,8 @@ cdef class Ps2Keyboard(Ps2Device):
         self.leds = 0
         self.expect = 0
         self.bat = 0
+        if self.clock is not None:
+            self.clock.cancel(self.slot)
         self.keys_count = 0
         self.mods = 0
         self.first = 0
@@ -107,7 +112,7 @@ cdef class Ps2Keyboard(Ps2Device):
         for k in range(256):
             self.key_mode[k] = MODE_TYPEMATIC | MODE_BREAK
         if self.clock is not None:
-            self.clock.cancel(self.slot)
+            self.clock.cancel(self.repeat_slot)
 
     # -- keys ------------------------------------------------------------------------------------
     cdef void modifier(self, u32 code, bint up) noexcept nogil:
@@ -120,6 +125,10 @@ cdef class Ps2Keyboard(Ps2Device):
             bit = MOD_ALT
         self.mods = self.mods & ~bit if up else self.mods | bit
 
+    cdef u8 set3_code(self, u32 key) noexcept nogil:
+        cdef u32 code = key & 0x7F
+        return 0x62 if key >> 8 == 0x61 else set3_ext[code] if key >> 8 == 0x60 else set3_plain[code]
+
     cdef bint emit(self, u16 event) noexcept nogil:
         """Queue the bytes of one press or release; 0 if it makes none."""
         cdef bint up = event & RELEASE != 0
@@ -130,7 +139,7 @@ cdef class Ps2Keyboard(Ps2Device):
         cdef u8 c
         self.modifier((0xE000 | code) if ext else code if not pause else 0, up)
         if self.scan_set == 3:
-            c = 0x62 if pause else set3_ext[code] if ext else set3_plain[code]
+            c = self.set3_code(key)
             if c == 0 or up and not self.key_mode[c] & MODE_BREAK:
                 return False
             if up:
@@ -190,21 +199,28 @@ cdef class Ps2Keyboard(Ps2Device):
         self.keys_count += 1
         self.refill()
 
+    cdef bint settled(self) noexcept nogil:
+        return self.count == 0 and self.keys_count == 0
+
     cdef void arm_repeat(self, u64 ns) noexcept nogil:
         if self.clock is not None:
-            self.clock.arm(self.slot, self.clock.now_ns() + ns)
+            self.clock.arm(self.repeat_slot, self.clock.now_ns() + ns)
 
     cdef u64 repeat_ns(self) noexcept nogil:
         """Typematic interval: (8 + A) * 2^B / 240 s."""
         return <u64>(8 + (self.typematic & 7)) * (1 << (self.typematic >> 3 & 3)) * 1000000000 // 240
 
     cdef void on_timer(self, u32 timer, u64 now) noexcept nogil:
-        if self.bat:
+        if timer == HOST_ALARM:
+            self.wanted.pulse()
+        elif timer == TIMER_BAT:
             self.bat = 0
             self.send(0xAA)
-            return
-        if self.repeat:
-            if self.keys_count == 0:        # a guest that does not read gets no pile of repeats
+            self.refill()
+        elif self.repeat:
+            if self.scan_set == 3 and not self.key_mode[self.set3_code(self.repeat)] & MODE_TYPEMATIC:
+                return
+            if self.keys_count == 0 and self.count == 0:    # a guest that does not read gets no pile of repeats
                 self.post(self.repeat)
             self.arm_repeat(self.repeat_ns())
 
@@ -235,11 +251,10 @@ cdef class Ps2Keyboard(Ps2Device):
         elif v == 0xF4:
             self.enabled = 1
             self.send(ACK)
-        elif v == 0xF5 or v == 0xF6:
-            k = self.scan_set
+        elif v == 0xF5 or v == 0xF6:            # defaults; F5 stops scanning, F6 leaves that as it is
             self.defaults()
-            self.scan_set = <u8>k
-            self.enabled = v & 1 ^ 1
+            if v == 0xF5:
+                self.enabled = 0
             self.keys_count = 0
             self.send(ACK)
         elif v >= 0xF7 and v <= 0xFA:
@@ -259,7 +274,7 @@ cdef class Ps2Keyboard(Ps2Device):
                 self.bat = 0
                 self.send(0xAA)
             else:
-                self.arm_repeat(BAT_NS)
+                self.clock.arm(self.slot, self.clock.now_ns() + BAT_NS)
         else:
             self.send(RESEND)
 
@@ -302,6 +317,7 @@ cdef class Ps2Keyboard(Ps2Device):
         v.u32(b"kbd_keys_count", &self.keys_count)
         self.state_queue(v)
         visit_deadline(v, b"kbd_timer", self.clock, self.slot)
+        visit_deadline(v, b"kbd_repeat_timer", self.clock, self.repeat_slot)
 
     # -- the host's side -------------------------------------------------------------------------
     def press(self, u32 key):
@@ -318,8 +334,8 @@ cdef class Ps2Keyboard(Ps2Device):
         self.post(<u16>(key & 0x7FFF | RELEASE))
         if self.repeat == key & 0x7FFF:
             self.repeat = 0
-            if self.clock is not None and not self.bat:
-                self.clock.cancel(self.slot)
+            if self.clock is not None:
+                self.clock.cancel(self.repeat_slot)
 
     def key(self, *keys):
         """Press all `keys` in order, release them in reverse order."""
@@ -333,6 +349,11 @@ cdef class Ps2Keyboard(Ps2Device):
             raise ValueError(f"not a key number: {key:#x}")
         if self.keys_count == 1024:
             raise BufferError("1024 key events are waiting for the guest")
+
+    @property
+    def room(self):
+        """Key events that can be posted now."""
+        return 1024 - self.keys_count
 
     @property
     def keys_waiting(self):

@@ -7,7 +7,7 @@ Spec: IBM PS/2 Hardware Interface Technical Reference, "Mouse"; Microsoft Intell
 from emu_core_pyx.types cimport i32, u8, u32, u64
 from emu_core_pyx.bus.timers cimport visit_deadline
 from emu_core_pyx.bus.visitor cimport Visitor
-from emu_core_pyx.devices.ps2 cimport Ps2Device
+from emu_core_pyx.devices.ps2 cimport HOST_ALARM, Ps2Device
 
 cdef enum:
     ACK = 0xFA
@@ -93,7 +93,14 @@ cdef class Ps2Mouse(Ps2Device):
     cdef void refill(self) noexcept nogil:
         self.report()
 
+    cdef bint settled(self) noexcept nogil:
+        """A mouse that is not asked to report is settled: nobody will take what it has."""
+        return self.count == 0 and not (self.enabled and not self.remote and self.moved())
+
     cdef void on_timer(self, u32 timer, u64 now) noexcept nogil:
+        if timer == HOST_ALARM:
+            self.wanted.pulse()
+            return
         if self.bat:
             self.bat = 0
             self.send(0xAA)
@@ -213,3 +220,13 @@ cdef class Ps2Mouse(Ps2Device):
         """Buttons held: bit 0 left, 1 right, 2 middle, 3 and 4 side."""
         self.held = held & 0x1F
         self.report()
+
+    @property
+    def idle(self):
+        """The guest has taken all motion and buttons, or does not want them."""
+        return self.settled()
+
+    @property
+    def reporting(self):
+        """Has the guest switched the mouse on?"""
+        return bool(self.enabled)
