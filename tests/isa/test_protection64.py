@@ -42,6 +42,7 @@ DIFFERS = {
     "1 gib page with reserved bits": "RSVD comes with P",
     "reserved bit": "RSVD comes with P", "reserved ps in pml4e": "RSVD comes with P", "cr8 reserved": "#GP",
     "read across the canonical boundary": "QEMU looks at the first byte only",
+    "int1": "QEMU has no INT1", "gd": "nor DR7.GD", "watch a 16-byte store": "QEMU watches bytes before an unaligned store",
     "non-canonical read through the stack segment": "#SS",
 }
 
