@@ -58,7 +58,10 @@ def bios(out: Path, work: Path) -> None:
     places = work / "runtime_symbols.ld"
     rows = sorted((name, int(value, 16)) for value, _, name in (line.split() for line in symbols.splitlines()))
     places.write_text("".join(f"r16_{name} = {value + 0xE0000:#x}; o16_{name} = {value:#x};\n" for name, value in rows))
-    subprocess.run([*LD, "-T", "post.ld", "-o", str(post), *compile_all(src / "post", FLAGS_POST, work), str(places)],
+    glyphs = (HERE / "vgabios" / "fonts" / "8x8.hex").read_text().split()
+    (work / "font8x8.bin").write_bytes(bytes.fromhex("".join(row.partition(":")[2] for row in glyphs[:128])))
+    post_objects = compile_all(src / "post", [*FLAGS_POST, f"-Wa,-I{work}"], work)
+    subprocess.run([*LD, "-T", "post.ld", "-o", str(post), *post_objects, str(places)],
                    cwd=src / "post", check=True)
     image = bytearray(0x20000)
     for elf, base in ((runtime, 0), (post, 0x10000)):

@@ -278,12 +278,15 @@ def test_vectors_and_fixed_entry_points(tmp_path: Path) -> None:
     p = Program()
     p.dump("vectors", 0, 0, 0x1E0)
     p.dump("reset", 0xF000, 0xFFF0, 16)
+    p.dump("font", 0xF000, 0xFA6E, 1024)
     for got in both(p, tmp_path):
         at = [struct.unpack_from("<HH", got["vectors"], 4 * n) for n in range(0x78)]
         fixed = {0x02: 0xE2C3, 0x05: 0xFF54, 0x08: 0xFEA5, 0x09: 0xE987, 0x0E: 0xEF57, 0x11: 0xF84D, 0x12: 0xF841, 0x13: 0xE3FE,
                  0x14: 0xE739, 0x15: 0xF859, 0x16: 0xE82E, 0x17: 0xEFD2, 0x19: 0xE6F2, 0x1A: 0xFE6E}
         assert {n: at[n] for n in fixed} == {n: (offset, 0xF000) for n, offset in fixed.items()}
         assert all(segment for n, (_, segment) in enumerate(at) if not 0x60 <= n < 0x67 and n not in (0x41, 0x46))
+        letter = got["font"][8 * ord("I"):8 * ord("I") + 8]
+        assert any(letter) and not any(got["font"][8 * 32:8 * 33])
         assert got["reset"][:5] == bytes.fromhex("ea5be000f0") and got["reset"][14] == 0xFC
 
 
