@@ -80,8 +80,11 @@ static void channel_irq(struct channel *c, int on)
     outb(c->control, on ? 0x08 : 0x08 | NIEN);
 }
 
+/* With drive 0 selected, whose BSY stands for both: an absent drive 1 would show ready at once. */
 static void channel_reset(struct channel *c)
 {
+    outb(c->command + DEVICE, DEVICE_OBS);
+    delay_us(1);
     outb(c->control, 0x08 | NIEN | SRST);
     delay_us(10);
     outb(c->control, 0x08 | NIEN);

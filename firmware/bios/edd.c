@@ -212,8 +212,6 @@ static void device_path(struct edd *e, struct drive *d, int t13)
         e->interface_path[1] = c->bdf >> 3 & 31;
         e->interface_path[2] = c->bdf & 7;
         e->interface_path[3] = c->irq == 15 ? 1 : 0;
-        if (!t13)
-            e->interface_path[3] = 0xFF;
     } else {
         memcpy(e->bus, "ISA ", 4);
         *(u16 *)e->interface_path = c->command;

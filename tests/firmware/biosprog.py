@@ -70,7 +70,8 @@ def registers(**given: int) -> dict[str, int]:
 class Program:
     """Steps, in order; every call and dump has a name its answer is found by."""
 
-    def __init__(self) -> None:
+    def __init__(self, at_boot: bool = False) -> None:
+        self.at_boot = at_boot                          # run by INT 19h, with -boot order=n, and not while POST looks for ROMs
         self.steps = bytearray()
         self.expect: list[tuple[str, int]] = []         # name, bytes of the answer (0: registers)
 
@@ -132,10 +133,13 @@ class Program:
         (folder / "steps.bin").write_bytes(bytes(self.steps))
         blocks = (len(self.steps) + 0x900 + 511) // 512
         out = folder / "program.rom"
-        subprocess.run(["nasm", "-f", "bin", f"-DROM_BLOCKS={blocks}", "-o", str(out), str(HERE / "services.asm")],
-                       cwd=folder, check=True)
+        defines = [f"-DROM_BLOCKS={blocks}", *["-DAT_BOOT"] * self.at_boot]
+        subprocess.run(["nasm", "-f", "bin", *defines, "-o", str(out), str(HERE / "services.asm")], cwd=folder, check=True)
         image = bytearray(out.read_bytes())
         image[6] = 0
+        if self.at_boot:
+            pnp = image.index(b"$PnP")
+            image[pnp + 9] = -sum(image[pnp:pnp + 32]) & 0xFF
         image[0x17] = -sum(image) + image[0x17] & 0xFF
         out.write_bytes(image)
         return out

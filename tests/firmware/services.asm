@@ -1,12 +1,38 @@
 ; Option ROM that carries out a list of steps with the firmware's services and reports on port 0xE9.
 ;
 ; biosprog.py makes the steps (steps.bin) and reads the report: 0x02 "EMU>" then the answers, each as written below.
+; With AT_BOOT it waits until it is booted (BEV of a PnP header), when disks have their numbers, and runs from 2000:0.
         bits 16
         org 0
         db 0x55, 0xAA, ROM_BLOCKS
+%ifdef AT_BOOT
+        jmp near init
+        times 0x18 - ($ - $$) db 0
+        dw 0, pnp
+pnp:    db '$PnP', 1, 2
+        dw 0, 0
+        dd 0
+        dw 0, name
+        db 2, 0, 0, 0x64                ; network; supports DDIM, read cacheable, IPL device
+        dw 0, 0, booted, 0, 0
+name:   db 'program of BIOS calls', 0
+init:   mov ax, 0x20                    ; an IPL device is there
+        retf
+booted: push cs                         ; the ROM is read-only by now
+        pop ds
+        mov ax, 0x2000
+        mov es, ax
+        xor si, si
+        xor di, di
+        mov cx, ROM_BLOCKS * 256
+        cld
+        rep movsw
+        jmp 0x2000:start
+%else
         jmp near start
         times 0x18 - ($ - $$) db 0
         dw 0, 0
+%endif
 
 start:  pushad
         push ds
