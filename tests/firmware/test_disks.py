@@ -145,7 +145,8 @@ def cdrom() -> Program:
     p = Program(at_boot=True)
     for ah in (0, 1, 2, 3, 4, 8, 9, 0x0C, 0x10, 0x11, 0x14, 0x15):
         p.call(f"{ah:02x}", 0x13, ah=ah, dl=0xE0, cx=1, es=BUFFER)
-    for name, count, lba in (("first", 1, 0), ("some", 3, 16), ("many", 15, 100), ("last", 1, 399), ("over", 2, 399), ("end", 1, 400)):
+    for name, count, lba in (("first", 1, 0), ("some", 3, 16), ("many", 15, 100), ("last", 1, 399), ("over", 2, 399),
+                             ("end", 1, 400)):
         clear(p)
         p.poke(PACKET, 0, packet(count, BUFFER, 0, lba))
         p.call(name, 0x13, ah=0x42, dl=0xE0, ds=PACKET)
@@ -182,7 +183,8 @@ DIFFERENT: dict[str, dict[str, str]] = {
     },
     "disks": {
         "08 80": LAST, "08 81": LAST, "15 80": LAST, "15 81": LAST, "15 82": ABSENT,
-        "cylinder 40": STATUS, "head 16": STATUS, "bad": STATUS, "status": STATUS, "sector 0": "AL is the number of sectors moved, 0",
+        "cylinder 40": STATUS, "head 16": STATUS, "bad": STATUS, "status": STATUS,
+        "sector 0": "AL is the number of sectors moved, 0",
         "over the end": WHOLE, "over the end data": WHOLE, "status again": "asking clears the status, as on the AT",
         "seek too far": "there is no such cylinder",
     },

@@ -52,6 +52,7 @@ void roms_prepare(void)
     u32 end = FIRST;
     if (!is_440fx())
         return;
+    set_pam(0x00);                                  /* what is there, not the copies of the time before a reset: QEMU keeps PAM */
     for (u32 at = FIRST; at < LAST;) {
         struct header *h = (struct header *)at;
         if (h->signature != 0xAA55 || !h->blocks || sum8(h, h->blocks * 512)) {
