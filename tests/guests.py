@@ -115,6 +115,26 @@ def find_guests() -> Guests:
     return _look(ROOT / ".guests") or fetch(ROOT / ".guests")
 
 
+def kernel_modules(kernel: Path, *names: str) -> dict[str, Path]:
+    """Files of these modules of a kernel's package, and of what they need, in the order to load them in."""
+    files = {path.stem.replace("-", "_"): path for path in (kernel.parents[1] / "lib" / "modules").rglob("*.ko")}
+    order: dict[str, Path] = {}
+
+    def add(name: str) -> None:
+        if name in order:
+            return
+        if name not in files:
+            raise GuestUnavailable(f"the kernel's package has no module {name}")
+        found = re.search(rb"\0depends=([^\0]*)\0", files[name].read_bytes())
+        for needed in (found[1].decode().split(",") if found and found[1] else ()):
+            add(needed.replace("-", "_"))
+        order[name] = files[name]
+
+    for name in names:
+        add(name)
+    return order
+
+
 def busybox_initramfs(busybox: Path, extra: dict[str, Entry] | None = None, init: str = INIT) -> bytes:
     """A small system: busybox with its applets, and a shell on the console."""
     files: dict[str, Entry] = {"init": File(init, 0o755), "bin/busybox": File(busybox, 0o755), "dev/console": Node("c", 5, 1)}
