@@ -40,7 +40,7 @@ static inline u32 ivt_get(u8 n) { return far_get32(0, (u16)n * 4); }
 static inline void ivt_set(u8 n, u16 seg, u16 off) { far_put32(0, (u16)n * 4, (u32)seg << 16 | off); }
 
 /* ---- other code ---- */
-void intcall(u8 n, struct regs *r);         /* INT n by its vector with these registers; they come back, with flags; CF goes in too */
+void intcall(u8 n, struct regs *r);         /* INT n by its vector with these registers and CF; they come back, with flags */
 void farcall(u16 seg, u16 off, struct regs *r);     /* the same for a routine that ends in RETF */
 void farcall4(u16 seg, u16 off, const u16 *args);   /* far call with four words pushed, args[0] first; we drop them */
 void start_boot(u16 seg, u16 off, u8 drive) NORETURN;   /* leave the BIOS for a boot sector: SS:SP = 0:7C00 downwards */
