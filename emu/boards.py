@@ -11,13 +11,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from . import layout as at
-from .boot import BootPlan, acpi, flat, plan_boot, read_image, tableloader
+from .boot import BootPlan, acpi, flat, plan_boot, read_image, tableloader, video
 from .config import BootConfig, MachineConfig
 from .core import Engine, core_error, new_device, new_dma, new_engine
 from .cpu import parse_cpu
 from .drives import Drives
+from .edid import build as build_edid
 from .errors import BoardError, ConfigError, ImageError
-from .roms import find_rom, rom_path
+from .roms import find_rom, has_rom, rom_path
 
 # emu_core_pyx/bus/cpupins.pxd
 CPU_PINS = {name: n for n, name in enumerate(("INTR", "NMI", "INIT", "RESET", "A20", "SMI", "POWEROFF", "EXIT", "STOP"))}
@@ -76,6 +77,8 @@ PARTS = (
 HPET = Part("hpet", "hpet.Hpet", (), "irq0=gsi:TIMER irq8=gsi:RTC", ((0, at.HPET, 0x400),))
 HPET_REWIRES = {"pit": "irq=hpet:0 sound_full=cpu:STOP", "rtc": "irq=hpet:1"}
 NICS = {"ne2k_pci": "ne2k_pci.Ne2kPci", "ne2k_isa": "dp8390.Dp8390", "e1000": "e1000.E1000"}
+VGA = Part("vga", "vga.Vga", ((0, at.VGA_MONO, 12), (1, at.VGA, 32), (2, at.VGA_DISPI, 4)), "",
+           ((0, at.VGA_WINDOW, at.VGA_WINDOW_SIZE),), devfn=0x10)
 KERNEL_ROM = "linuxboot.bin"
 FIRST_SLOT = 3                      # of PCI cards, as QEMU places them
 DEBUGCON = Part("debugcon", "debugcon.DebugCon", ((0, at.BOCHS_DEBUG, 1),), "tx_full=cpu:STOP")
@@ -124,6 +127,8 @@ class Board:
         parts = list(PARTS)
         if self.config.hpet:
             parts = [replace(p, wires=HPET_REWIRES.get(p.name, p.wires)) for p in parts] + [HPET]
+        if self.config.vga == "std":
+            parts.append(VGA)
         if self.config.debugcon is not None:
             parts.append(DEBUGCON)
         place = self.config.debug_exit
@@ -151,6 +156,8 @@ class Board:
             device = devices[part.name] = new_device(part.cls)
             device.name = part.name
             device.attach(engine.clock)
+        if "vga" in devices:
+            self._fit_graphics(devices["vga"])
         pci = devices["i440fx"].bus
         pci.name = "pci"
         for part in parts:
@@ -192,6 +199,17 @@ class Board:
             low = min(size, 0x20000)            # its end shows below 1 MiB too, until the PAM registers uncover RAM
             engine.mem.alias(at.ROM_AREA_END - low, first + (size - low) // 0x1000, low, False, "bios")
             devices["i440fx"].mem = engine.mem
+
+    def _fit_graphics(self, card: Any) -> None:
+        """Video memory, monitor and VGA BIOS of the card, before it goes into its slot."""
+        card.resize(self.config.vga_mib)
+        card.place(self.engine.mem, at.VGA_WINDOW)
+        card.set_edid(build_edid())
+        rom = self.config.vga_rom
+        if rom is not None:
+            card.set_rom(read_image(find_rom(rom), "VGA BIOS"))
+        elif has_rom("vgabios.bin"):
+            card.set_rom(read_image(rom_path("vgabios.bin"), "VGA BIOS"))
 
     def _map_firmware(self) -> tuple[int, int]:
         """The firmware's ROM, or its flash chips one below the other, ends at 4 GiB: bytes and first frame of the last one."""
@@ -248,7 +266,7 @@ class Board:
             plan = flat.plan(config.kernel, config.raw_addr, self.ram_bytes)
         elif config.kernel is not None:
             plan = plan_boot(config.kernel, config.initrd, config.append, self.ram_bytes, self.acpi.rsdp,
-                             firmware=self.has_firmware)
+                             firmware=self.has_firmware, vga_mib=config.vga_mib if config.vga != "none" else 0)
             if plan.by_firmware and not self.has_firmware:
                 self._firmware = read_image(rom_path("bios.bin"), "firmware")
         for item in config.loaders:
@@ -315,6 +333,20 @@ class Board:
         mem.write(at.BDA + 0x13, (at.BASE_MEMORY_TOP >> 10).to_bytes(2, "little"))
         mem.write(at.BDA, b"".join(base.to_bytes(2, "little") for base, _ in at.SERIAL_PORTS))
         mem.write(at.EBDA, bytes([1]))
+        if "vga" in self.devices:
+            self._start_graphics(self.devices["vga"])
+
+    def _start_graphics(self, card: Any) -> None:
+        """The card as firmware leaves it: addresses given, in text mode or in the mode the kernel's command line asks for."""
+        plan = self.boot_plan
+        card.py_config_write(0x10, at.vga_lfb(self.config.vga_mib << 20), 4)
+        card.py_config_write(0x18, at.VGA_REGISTERS, 4)
+        card.py_config_write(0x04, 3, 2)
+        video.text_mode(card, read_image(rom_path("font8x16.bin"), "font"))
+        for addr, data in video.bios_data():
+            self.engine.mem.write(addr, data)
+        if plan is not None and not plan.video.text:
+            video.frame_buffer(card, plan.video)
 
     def close(self) -> None:
         """Flush and close the disk images."""

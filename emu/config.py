@@ -19,6 +19,7 @@ from .layouts import layout_name
 from .net.config import Nic
 
 MMU_MODES = ("tlb", "shadow")
+VGA_CARDS = ("std", "none")
 CLOCKS = ("virtual", "host")
 CHARDEVS = ("stdio", "mon:stdio", "file", "pty", "unix", "null", "buffer")
 MEMORY_MIN = 1 << 20
@@ -153,6 +154,9 @@ class MachineConfig:
     icount_shift one instruction takes 1 << shift ns
     nics         network cards
     keyboard     layout the guest is set to, for typing texts: en-us, en-gb, de, fr, es, it, sv
+    vga          graphics card: "std" (VGA with the Bochs display interface on PCI, as QEMU's) or "none"
+    vga_mib      its memory, 1 to 128 MiB, a power of two
+    vga_rom      its VGA BIOS, for firmware to start; default ours
     """
 
     memory: str | int = DEFAULT_MEMORY
@@ -186,6 +190,9 @@ class MachineConfig:
     keyboard: str = "en-us"
     no_reboot: bool = False
     hpet: bool = False
+    vga: str = "std"
+    vga_mib: int = 16
+    vga_rom: Path | None = None
     name: str = "emu"
     memory_bytes: int = field(init=False, default=0)
     rtc_unix: int = field(init=False, default=0)
@@ -193,7 +200,7 @@ class MachineConfig:
 
     def __post_init__(self) -> None:
         put = object.__setattr__
-        for name in ("kernel", "firmware"):
+        for name in ("kernel", "firmware", "vga_rom"):
             value = getattr(self, name)
             if value is not None:
                 put(self, name, Path(value))
@@ -212,11 +219,14 @@ class MachineConfig:
             put(self, "boot", BootConfig(self.boot))
         put(self, "drives", self._place_drives())
         put(self, "keyboard", layout_name(self.keyboard))
-        for what, value, known in (("mmu", self.mmu, MMU_MODES), ("clock", self.clock, CLOCKS)):
+        for what, value, known in (("mmu", self.mmu, MMU_MODES), ("clock", self.clock, CLOCKS),
+                                   ("graphics card", self.vga, VGA_CARDS)):
             if value not in known:
                 raise ConfigError(f"unknown {what} {value!r}" + suggest(str(value), known))
         if not 0 <= self.icount_shift <= 10:
             raise ConfigError(f"icount shift {self.icount_shift} is outside 0..10")
+        if not 1 <= self.vga_mib <= 128 or self.vga_mib & (self.vga_mib - 1):
+            raise ConfigError(f"{self.vga_mib} MiB of video memory: it has to be 1, 2, 4 ... 128")
         if len(self.serials) > 4:
             raise ConfigError(f"{len(self.serials)} serial ports asked for; a PC has 4")
         if self.kernel is None:

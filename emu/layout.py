@@ -31,6 +31,9 @@ COM3 = 0x3E8
 FDC = 0x3F0             # AT: 82077, 6 ports
 IDE1_CONTROL = 0x3F6    # AT
 FDC_DIR = 0x3F7         # AT: digital input, configuration control
+VGA_MONO = 0x3B0        # IBM VGA: CRT controller at 3B4/3B5, status 1 at 3BA of a monochrome adapter; 12 ports
+VGA = 0x3C0             # IBM VGA: 32 ports
+VGA_DISPI = 0x1CE       # Bochs VBE: index, data; QEMU: data at 1D0 too
 COM1 = 0x3F8            # AT: 16550, 8 ports each
 ELCR = 0x4D0            # PIIX3 2.5.5
 FW_CFG = 0x510          # QEMU: selector, data
@@ -60,6 +63,10 @@ BASE_MEMORY_TOP = 0x9FC00    # 639 KiB, the extended BIOS data area above it
 EBDA = 0x9FC00
 BDA = 0x400                  # AT: BIOS data area
 VGA_WINDOW = 0xA0000
+VGA_WINDOW_SIZE = 0x20000
+VGA_LFB = 0xFD000000         # BAR 0 of the graphics card in a direct boot, up to 16 MiB; QEMU: where its firmware puts it
+VGA_LFB_LARGE = 0xF0000000   # the same for a card with up to 128 MiB
+VGA_REGISTERS = 0xFEBF0000   # BAR 2, the same
 ROM_AREA = 0xE0000           # system BIOS; ACPI tables of a direct boot lie here
 ROM_AREA_END = 0x100000
 HIGH_MEMORY = 0x100000
@@ -83,6 +90,11 @@ def ram_split(ram_bytes: int) -> tuple[int, int]:
     """(bytes below the PCI hole, bytes above 4 GiB) for this much RAM."""
     below = min(ram_bytes, PCI_HOLE)
     return below, ram_bytes - below
+
+
+def vga_lfb(vram_bytes: int) -> int:
+    """Where a direct boot puts BAR 0 of the graphics card."""
+    return VGA_LFB if vram_bytes <= 16 << 20 else VGA_LFB_LARGE
 
 
 def e820(ram_bytes: int) -> list[tuple[int, int, int]]:

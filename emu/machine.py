@@ -33,6 +33,7 @@ from .mouse import Mouse
 from .net.backend import Wire
 from .net.pcap import Capture
 from .net.switch import SwitchPort
+from .screen import Screen
 from .serial import SerialPort
 from .speaker import Speaker
 from .state.hash import run_hash
@@ -94,6 +95,7 @@ class Machine:
         self.drives.connect_to(self.invoke)
         self.serials = tuple(SerialPort(self, uart, uart.name) for uart in self.board.uarts)
         self.debugcon = SerialPort(self, self.board.debugcon, "debugcon") if self.board.debugcon is not None else None
+        self.screen = Screen(self, self.board.devices.get("vga"))
         self._ports = [*self.serials, *([self.debugcon] if self.debugcon else [])]
         self.keyboard = Keyboard(self, self.board.devices["i8042"])
         self.mouse = Mouse(self, self.board.devices["i8042"])

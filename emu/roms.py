@@ -23,6 +23,11 @@ def rom_path(name: str) -> Path:
     raise ImageError(f"the image {name!r} that belongs to this package is missing; python firmware/build.py builds it")
 
 
+def has_rom(name: str) -> bool:
+    """Is there such a built image of ours?"""
+    return any((folder / name).is_file() for folder in folders())
+
+
 def find_rom(path: Path) -> Path:
     """The file itself, or the built image of that name when there is no such file here (`-bios bios.bin`)."""
     if not path.exists() and path.name == str(path):

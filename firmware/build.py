@@ -75,6 +75,12 @@ def bios(out: Path, work: Path) -> None:
     out.write_bytes(image)
 
 
+def font(out: Path, work: Path) -> None:
+    """The 8x16 font a direct boot finds in the graphics card: 16 bytes a character."""
+    lines = (HERE / "vgabios" / "fonts" / "8x16.hex").read_text().split()
+    out.write_bytes(b"".join(bytes.fromhex(line.split(":")[1]) for line in lines))
+
+
 def linuxboot(out: Path, work: Path) -> None:
     """The option ROM that starts a kernel by its 16-bit entry."""
     obj, elf = work / "linuxboot.o", work / "linuxboot.elf"
@@ -88,7 +94,7 @@ def linuxboot(out: Path, work: Path) -> None:
     out.write_bytes(image)
 
 
-TARGETS = {"demo.elf": demo, "bios.bin": bios, "linuxboot.bin": linuxboot}
+TARGETS = {"demo.elf": demo, "bios.bin": bios, "linuxboot.bin": linuxboot, "font8x16.bin": font}
 
 
 def main() -> int:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import ImageError
+from .video import VideoMode
 
 UNPACKED_MAX = 512 << 20
 
@@ -29,6 +30,7 @@ class BootPlan:
     by_firmware: bool = False   # the processor begins in the firmware, which gets the kernel out of fw_cfg
     long_mode: bool = False     # a processor without it is of no use
     warnings: list[str] = field(default_factory=list)
+    video: VideoMode = VideoMode()  # what the graphics card shows at the start
     fw_cfg: dict[str, int | bytes] = field(default_factory=dict)    # kernel_addr, kernel_data, initrd_addr, ...
 
 
@@ -62,14 +64,15 @@ def unpack(image: bytes, path: Path, what: str) -> bytes:
     return data
 
 
-def plan_boot(kernel: Path, initrd: str | None, append: str, ram_bytes: int, rsdp: int, *, firmware: bool = False) -> BootPlan:
+def plan_boot(kernel: Path, initrd: str | None, append: str, ram_bytes: int, rsdp: int, *, firmware: bool = False,
+              vga_mib: int = 0) -> BootPlan:
     """How to start this kernel (with `firmware`: through it); ImageError when nothing here can."""
     from . import elf, linux, multiboot, pvh
     image = unpack(read_image(kernel, "kernel"), kernel, "kernel")
     if linux.recognise(image):
         if firmware or linux.needs_firmware(image):
             return linux.plan_real(image, kernel, initrd, append, ram_bytes)
-        return linux.plan(image, kernel, initrd, append, ram_bytes, rsdp)
+        return linux.plan(image, kernel, initrd, append, ram_bytes, rsdp, vga_mib)
     if firmware:
         raise ImageError(f"kernel {str(kernel)!r}: a firmware starts Linux images only; leave -bios away")
     if multiboot.recognise(image):

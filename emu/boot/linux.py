@@ -13,7 +13,7 @@ from pathlib import Path
 from .. import layout
 from ..config import parse_size
 from ..errors import ConfigError, ImageError
-from . import BootPlan, flat_gdt, read_image
+from . import BootPlan, flat_gdt, read_image, video
 
 # boot_params offsets (boot.rst "The Real-Mode Kernel Header", zero-page.rst)
 EXT_MEM_K = 0x002
@@ -160,7 +160,7 @@ def plan_real(image: bytes, path: Path, initrd: str | None, append: str, ram_byt
     return out
 
 
-def plan(image: bytes, path: Path, initrd: str | None, append: str, ram_bytes: int, rsdp: int) -> BootPlan:
+def plan(image: bytes, path: Path, initrd: str | None, append: str, ram_bytes: int, rsdp: int, vga_mib: int) -> BootPlan:
     """Zero page, command line, kernel and initrd with their places; ImageError in words."""
     name = repr(str(path))
     version, setup_bytes = _check(image, name)
@@ -198,6 +198,10 @@ def plan(image: bytes, path: Path, initrd: str | None, append: str, ram_bytes: i
     struct.pack_into("<Q", page, ACPI_RSDP_ADDR, rsdp)
     rows = layout.e820(ram_bytes)
     page[E820_ENTRIES] = len(rows)
+    if vga_mib:
+        out.video, warning = video.choose(append, vga_mib)
+        out.warnings += [warning] if warning else []
+        video.screen_info(page, out.video)
     for k, row in enumerate(rows):
         struct.pack_into("<QQI", page, E820_TABLE + 20 * k, *row)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import cpu
-from ..config import DebugExitConfig, LoaderConfig, MachineConfig, SerialConfig
+from ..config import VGA_CARDS, DebugExitConfig, LoaderConfig, MachineConfig, SerialConfig
 from ..errors import ConfigError, suggest
 from ..images.disk import Disk
 from ..trace import ITEMS, parse_items
@@ -412,7 +412,29 @@ def _only_none(name: str, text: str) -> None:
     option(name, "none", text, 2)(run)
 
 
-_only_none("vga", "there is no graphics card yet")
+@option("vga", "std|none", "graphics card: VGA with VESA modes on PCI (default), or none; -vga help", 2)
+def _vga(o: Options, value: str) -> None:
+    if value in ("help", "?"):
+        raise Leave("Graphics cards:\n  std     VGA with the Bochs VBE interface, on PCI (default)\n  none    no graphics card")
+    if value in ("cirrus", "vmware", "qxl", "virtio", "xenfb", "tcx", "cg3"):
+        raise ConfigError(f"-vga: {value!r} is not here; -vga std does VGA and VESA modes up to 16 MiB of video memory")
+    if value not in VGA_CARDS:
+        raise ConfigError(f"-vga: unknown graphics card {value!r}" + suggest(value, VGA_CARDS))
+    o.machine["vga"] = value
+
+
+def _vga_device(o: Options, text: str) -> None:
+    args = keyvals(text, "", ("vgamem_mb", "romfile", "id", "addr", "edid", "xres", "yres"), "-device VGA") if text else {}
+    if args.get("addr", "2") not in ("2", "02", "0x2", "02.0"):
+        raise ConfigError("-device VGA: its place is addr=2")
+    o.machine["vga"] = "std"
+    if "vgamem_mb" in args:
+        o.machine["vga_mib"] = number(args["vgamem_mb"], "-device VGA vgamem_mb")
+    if args.get("romfile"):
+        o.machine["vga_rom"] = args["romfile"]
+
+
+DEVICES["VGA"] = _vga_device
 _only_none("monitor", "there is no monitor; -qmp gives control")
 _only_none("parallel", "there is no parallel port")
 

@@ -21,7 +21,8 @@ from emu_core_pyx.cpu.control cimport page_watched
 from emu_core_pyx.block.cache cimport code_written
 from emu_core_pyx.bus.bus cimport Bus
 from emu_core_pyx.mmu.physmem cimport (
-    DROP, FRAME_CLEAN, FRAME_CODE, FRAME_HOOKS, FRAME_ROM, FRAME_TABLE, Phys, PhysMem, frame_rd, frame_wr,
+    DROP, FRAME_CLEAN, FRAME_CODE, FRAME_HOOKS, FRAME_ROM, FRAME_TABLE, NOTE_ALL_CLEAN, NOTE_CLEAN, Phys, PhysMem, frame_rd,
+    frame_wr,
 )
 from emu_core_pyx.mmu.shadow cimport (
     shadow_drop_all, shadow_edit, shadow_free, shadow_lookup, shadow_mark_fetched, shadow_new, shadow_switch,
@@ -52,14 +53,17 @@ cdef void on_written(void *cpu, u32 frame, u64 phys, u32 n) noexcept nogil:
 
 
 cdef void on_remapped(void *cpu, u64 phys, u64 n) noexcept nogil:
-    """The physical map, or everything in it (n = ~0), or only the clean marks (n = 0) changed."""
+    """The physical map, or everything in it (n = ~0), or only clean marks (n = 0, NOTE_*) changed."""
     cdef CPU *c = <CPU *>cpu
     cdef Mmu *m = <Mmu *>c.mmu
     cdef Phys *p = m.phys
     cdef u64 at = phys
     cdef u32 f
     if n == 0:
-        revoke_all(m)
+        if phys == NOTE_ALL_CLEAN:
+            revoke_all(m)
+        else:
+            revoke(m, <u32>(phys - NOTE_CLEAN))
         return
     if n == <u64>-1:
         if c.cache != NULL:

@@ -13,6 +13,10 @@ cdef enum:          # Phys.flags, one byte per frame
     FRAME_HOOKS = 7     # any of them: no direct write tag in a TLB
     FRAME_ROM = 8
 
+cdef enum:              # what Phys.remapped is told with n = 0, in `phys`
+    NOTE_ALL_CLEAN = 0      # every frame is clean again: no direct write tag is true any more
+    NOTE_CLEAN = 1          # and above: frame `phys - NOTE_CLEAN` is
+
 cdef extern from *:
     """
     #define EMU_FRAME_DROP 0xFFFFFFFFu
@@ -33,7 +37,7 @@ cdef struct Phys:
     u32 low_frames      # of RAM, below 4 GiB
     void *cpu
     written_fn written      # a frame with FRAME_HOOKS was written (after the bytes are in)
-    remapped_fn remapped    # the map of these pages changed; NULL cpu: nobody to tell
+    remapped_fn remapped    # the map of these pages changed (NOTE_*: other news); NULL cpu: nobody to tell
 
 
 cdef inline u32 frame_rd(const Phys *p, u64 phys) noexcept nogil:
@@ -67,3 +71,10 @@ cdef class PhysMem:
     cdef void shadow_ram(self, u64 phys, u64 n, bint read_ram, bint write_ram) noexcept nogil
     # Point pages at frames (frame + 1, 0 bus, DROP); frames follow each other.
     cdef void map_frames(self, u64 phys, u64 n, u32 rframe, u32 wframe) noexcept nogil
+    # Device memory of `n` bytes behind `first` appears at `phys`, for a PCI base address register or a bank
+    # window; where something else is mapped already that stays.
+    cdef void show_frames(self, u64 phys, u64 n, u32 first) noexcept nogil
+    # The pages show_frames mapped at `phys` go back to the bus.
+    cdef void hide_frames(self, u64 phys, u64 n, u32 first) noexcept nogil
+    # Mark in dirty[k] (1; others stay) what was written of frames first + k since the last call; how many.
+    cdef u32 harvest(self, u32 first, u32 count, u8 *dirty) noexcept nogil

@@ -26,9 +26,10 @@ cdef enum:
     MAP_PAGES = 1048576         # pages below 4 GiB
     HOLE_LOW = 0xA0000          # VGA window
     HOLE_HIGH = 0xC0000
-    EXTRA_BYTES = 0x4000000     # room for ROM and device memory; costs nothing until used
+    EXTRA_BYTES = 0xC000000     # room for ROM and device memory; costs nothing until used
 
 FOUR_GIB = 1 << 32
+cdef u64 CLEAN_8 = FRAME_CLEAN * <u64>0x0101010101010101
 
 
 cdef void *reserve(u64 n, int fd) except NULL:
@@ -118,6 +119,47 @@ cdef class PhysMem:
         if changed and self.p.cpu != NULL:
             self.p.remapped(self.p.cpu, phys, n)
 
+    cdef void show_frames(self, u64 phys, u64 n, u32 first) noexcept nogil:
+        cdef u64 pfn = phys >> 12, end = (phys + n) >> 12, k = 0
+        cdef bint changed = 0
+        while pfn + k < end and pfn + k < MAP_PAGES:
+            if self.p.rmap[pfn + k] == 0 and self.p.wmap[pfn + k] == 0:
+                self.p.rmap[pfn + k] = self.p.wmap[pfn + k] = first + <u32>k + 1
+                changed = 1
+            k += 1
+        if changed and self.p.cpu != NULL:
+            self.p.remapped(self.p.cpu, phys, n)
+
+    cdef void hide_frames(self, u64 phys, u64 n, u32 first) noexcept nogil:
+        cdef u64 pfn = phys >> 12, end = (phys + n) >> 12, k = 0
+        cdef bint changed = 0
+        while pfn + k < end and pfn + k < MAP_PAGES:
+            if self.p.rmap[pfn + k] == first + <u32>k + 1:
+                self.p.rmap[pfn + k] = self.p.wmap[pfn + k] = 0
+                changed = 1
+            k += 1
+        if changed and self.p.cpu != NULL:
+            self.p.remapped(self.p.cpu, phys, n)
+
+    cdef u32 harvest(self, u32 first, u32 count, u8 *dirty) noexcept nogil:
+        cdef u32 k = 0, found = 0
+        cdef u8 *flags = self.p.flags + first
+        cdef u64 word
+        while k < count:
+            if count - k >= 8:
+                memcpy(&word, flags + k, 8)
+                if word & CLEAN_8 == CLEAN_8:
+                    k += 8
+                    continue
+            if not flags[k] & FRAME_CLEAN:
+                flags[k] |= FRAME_CLEAN
+                dirty[k] = 1
+                found += 1
+                if self.p.cpu != NULL:
+                    self.p.remapped(self.p.cpu, NOTE_CLEAN + first + k, 0)
+            k += 1
+        return found
+
     cdef void shadow_ram(self, u64 phys, u64 n, bint read_ram, bint write_ram) noexcept nogil:
         cdef u32 rom, ram, rd, wr
         cdef u64 at = phys
@@ -161,6 +203,10 @@ cdef class PhysMem:
         cdef u32 first = self._take(n)
         self.alias(phys, first, n, True, name)
         return first
+
+    def add_device(self, u64 n):
+        """Frames for memory on a card, mapped nowhere yet.  The first one."""
+        return self._take(n)
 
     def alias(self, u64 phys, u32 first, u64 n, bint writable, str name="alias"):
         """Make frames from `first` on appear at `phys` (too)."""
@@ -254,7 +300,7 @@ cdef class PhysMem:
         for k in range(self.p.ram_frames):
             self.p.flags[k] |= FRAME_CLEAN
         if self.p.cpu != NULL:
-            self.p.remapped(self.p.cpu, 0, 0)
+            self.p.remapped(self.p.cpu, NOTE_ALL_CLEAN, 0)
 
     def frame_flags(self, u32 frame):
         """FRAME_* of one frame (tests, statistics)."""

@@ -109,13 +109,21 @@ def test_control_options() -> None:
     assert options.machine["name"] == "x"
 
 
+def test_graphics_card() -> None:
+    assert machine("-vga", "none").vga == "none"
+    assert machine("-vga", "none", "-device", "VGA,vgamem_mb=32").vga_mib == 32
+    assert "not here" in refused("-vga", "cirrus")
+    assert "did you mean 'none'" in refused("-vga", "nne")
+    assert "1, 2, 4" in refused("-device", "VGA,vgamem_mb=3")
+
+
 def test_log_items() -> None:
     assert parse(["-d", "int,guest_errors", "-d", "exec", "-D", "log"]).log_items == {"int", "guest_errors", "exec"}
     assert "did you mean 'guest_errors'" in refused("-d", "guest_error")
 
 
 @pytest.mark.parametrize("argv", [
-    ("-net", "none"), ("-nic", "none"), ("-vga", "none"), ("-monitor", "none"), ("-parallel", "none"), ("-smp", "1"),
+    ("-net", "none"), ("-nic", "none"), ("-vga", "std"), ("-monitor", "none"), ("-parallel", "none"), ("-smp", "1"),
     ("-smp", "cpus=1,cores=1"), ("-k", "de"), ("-boot", "order=cad"), ("-no-user-config",), ("-machine", "pc,usb=off,acpi=on"),
 ])
 def test_accepted_because_it_changes_nothing(argv: tuple[str, ...]) -> None:

@@ -33,6 +33,7 @@ from emu_core_pyx.devices.port80 import Port80
 from emu_core_pyx.devices.port92 import Port92
 from emu_core_pyx.devices.rtc_mc146818 import RtcMc146818
 from emu_core_pyx.devices.uart16550 import Uart16550
+from emu_core_pyx.devices.vga import Vga
 from emu_core_pyx.mmu.physmem import PhysMem
 
 
@@ -79,6 +80,7 @@ def ide():
 
 
 DEVICES = {
+    "vga": (Vga, [12, 32, 4], [0x20000]),
     "pflash": (pflash, [], [0x10000]),
     "fdc": (fdc, [6, 1], []),
     "pic": (Pic8259Pair, [2, 2, 2], []),
