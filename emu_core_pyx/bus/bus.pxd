@@ -14,6 +14,15 @@ cdef struct Slot:
     u64 base
     u64 size            # 0: unmapped
 
+# Moves up to n elements of `size` bytes between a data port and memory at once; how many it moved.  Only elements that change
+# nothing else (no interrupt, no status) may be: the one that does is left for an ordinary access, which has the exact time.
+ctypedef u32 (*bulk_fn)(void *device, u32 region, u32 size, u8 *data, u32 n, bint out) noexcept nogil
+
+cdef struct BulkPort:
+    void *device
+    u32 region
+    bulk_fn move
+
 cdef class Bus:
     cdef u16 ports[65536]       # slot index + 1, 0 = nobody
     cdef Slot slots[256]
@@ -34,3 +43,8 @@ cdef class Bus:
     cdef bint is_mmio(self, u64 phys) noexcept nogil
     # Device-callable moves of a region already mapped (slot as returned by map_io/map_mmio); size 0 unmaps.
     cdef void remap(self, u32 slot, u64 base, u64 size) noexcept nogil
+    # Data ports that INS and OUTS with a repeat prefix move much through.
+    cdef BulkPort bulks[8]
+    cdef u32 n_bulks
+    cdef void add_bulk(self, Device device, u32 region, bulk_fn move)   # offset 0 of a region
+    cdef BulkPort *bulk(self, u32 port) noexcept nogil                  # NULL: not one of them

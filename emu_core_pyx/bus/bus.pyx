@@ -12,6 +12,7 @@ from emu_core_pyx.bus.device cimport Device
 
 cdef enum:
     MAX_SLOTS = 256
+    MAX_BULKS = 8
 
 
 class BoardError(Exception):
@@ -112,6 +113,27 @@ cdef class Bus:
 
     cdef bint is_mmio(self, u64 phys) noexcept nogil:
         return self._mmio(phys) != NULL
+
+    cdef void add_bulk(self, Device device, u32 region, bulk_fn move):
+        if self.n_bulks == MAX_BULKS:
+            raise BoardError(f"{device.name}: more than {MAX_BULKS} data ports")
+        self.bulks[self.n_bulks].device = <void *>device
+        self.bulks[self.n_bulks].region = region
+        self.bulks[self.n_bulks].move = move
+        self.n_bulks += 1
+
+    cdef BulkPort *bulk(self, u32 port) noexcept nogil:
+        cdef u32 s = self.ports[port & 0xFFFF], k
+        cdef Slot *slot
+        if s == 0:
+            return NULL
+        slot = &self.slots[s - 1]
+        if slot.base != port & 0xFFFF:
+            return NULL
+        for k in range(self.n_bulks):
+            if self.bulks[k].device == slot.device and self.bulks[k].region == slot.region:
+                return &self.bulks[k]
+        return NULL
 
     # ---- maps ---------------------------------------------------------------------------------------
 

@@ -43,7 +43,7 @@ cdef enum:
     SECTOR = 512
     BUF_SIZE = 65536        # also the most `fetch` is asked for
     COMMAND_NS = 2000       # a command that does not touch the medium
-    BLOCK_NS = 1000         # between PIO blocks
+    BLOCK_NS = 500          # between PIO blocks
     RESET_NS = 100000
 
 cdef class IdeChannel       # forward

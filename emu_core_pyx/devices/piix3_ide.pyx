@@ -9,6 +9,7 @@ Not emulated: timing (IDETIM and SIDETIM are stored; UDMACTL and UDMATIM of the 
 Spec: Intel 82371FB/82371SB data sheet (order 290550), chapters 2.3 and 3.4; Bus Master IDE 1.0 (SFF-8038i).
 """
 from emu_core_pyx.types cimport u8, u32
+from emu_core_pyx.bus.bus cimport Bus
 from emu_core_pyx.bus.clock cimport Clock
 from emu_core_pyx.bus.dma cimport Dma
 from emu_core_pyx.bus.medium cimport Medium
@@ -132,6 +133,11 @@ cdef class BusMaster(DmaEngine):
         v.u32(b"bm_room", &self.room)
 
 
+cdef u32 move_data(void *device, u32 region, u32 size, u8 *data, u32 n, bint out) noexcept nogil:
+    """A run of the data port; see bus.pxd."""
+    return (<Piix3Ide>device).bulk(region >> 1, size, data, n, out)
+
+
 cdef class Piix3Ide(PciDevice):
     """PCI function 8086:7010.
 
@@ -241,6 +247,12 @@ cdef class Piix3Ide(PciDevice):
                 if isinstance(drive, AtapiCdrom):
                     drive.settle()
 
+    def plug(self, Bus bus not None):
+        """Take slots for the base address registers, and tell the bus of the data ports."""
+        PciDevice.plug(self, bus)
+        bus.add_bulk(self, 0, move_data)
+        bus.add_bulk(self, 2, move_data)
+
     # ---- the guest's side -----------------------------------------------------------------------------------
     cdef bint decodes(self, u32 n) noexcept nogil:
         return self.config[PCI_COMMAND] & CMD_IO and self.config[IDETIM + 1 + 2 * n] & IDE_DECODE
@@ -271,6 +283,11 @@ cdef class Piix3Ide(PciDevice):
             self.primary.io_write(region, off, size, value)
         elif region < 4 and self.decodes(1):
             self.secondary.io_write(region - 2, off, size, value)
+
+    cdef u32 bulk(self, u32 n, u32 size, u8 *data, u32 count, bint out) noexcept nogil:
+        if not self.decodes(n):
+            return 0
+        return self.secondary.bulk(size, data, count, out) if n else self.primary.bulk(size, data, count, out)
 
     cdef void config_changed(self, u32 off, u32 size) noexcept nogil:
         if off <= PCI_COMMAND < off + size:

@@ -8,9 +8,10 @@ from emu_core_pyx.cpu.state cimport CPU
 from emu_core_pyx.cpu.bits cimport ES, EXC_GP, F_DF, F_VM, RAX, RCX, RDI, RDX, RIP, RSI, TR
 from emu_core_pyx.cpu.control cimport io_breakpoint
 from emu_core_pyx.cpu.sysmem cimport fail, sys_read
-from emu_core_pyx.bus.bus cimport Bus
+from emu_core_pyx.bus.bus cimport Bus, BulkPort
 from emu_core_pyx.decode.registry cimport Registry
 from emu_core_pyx.block.insn cimport Insn, handler_t
+from emu_core_pyx.interp.bulk cimport bulk_dst, bulk_src, move_reg
 from emu_core_pyx.interp.dispatch cimport leave, likely, next_insn, sync, unlikely, unwind
 from emu_core_pyx.mmu.access cimport put
 from emu_core_pyx.mmu.slow cimport mem_probe_write, mem_read, mem_write
@@ -94,14 +95,6 @@ cdef Insn *out_dr(CPU *c, Insn *i, uint_t t) noexcept nogil:
 
 # ---------------------------------------------------------------- strings
 
-cdef inline void step(CPU *c, Insn *i, u32 r, i64 by) noexcept nogil:
-    """Advance an index register within the address size."""
-    if i.amask == 0xFFFF:
-        c.s.gpr[r] = c.s.gpr[r] & ~<u64>0xFFFF | (c.s.gpr[r] + <u64>by) & 0xFFFF
-    else:
-        c.s.gpr[r] = (c.s.gpr[r] + <u64>by) & i.amask
-
-
 cdef bint ins_one(CPU *c, Insn *i, u32 n) noexcept nogil:
     """The destination is probed first: reading a port can not be undone."""
     cdef u64 off = c.s.gpr[RDI] & i.amask
@@ -111,7 +104,7 @@ cdef bint ins_one(CPU *c, Insn *i, u32 n) noexcept nogil:
     v = read_port(c, i, port, n)
     if not mem_write(c, ES, off, &v, n):
         return 0
-    step(c, i, RDI, -<i64>n if c.s.eflags & F_DF else <i64>n)
+    move_reg(c, RDI, -<i64>n if c.s.eflags & F_DF else <i64>n, i.amask)
     return 1
 
 
@@ -120,7 +113,7 @@ cdef bint outs_one(CPU *c, Insn *i, u32 n) noexcept nogil:
     if not mem_read(c, i.seg, c.s.gpr[RSI] & i.amask, &v, n):
         return 0
     write_port(c, i, <u16>c.s.gpr[RDX], n, v)
-    step(c, i, RSI, -<i64>n if c.s.eflags & F_DF else <i64>n)
+    move_reg(c, RSI, -<i64>n if c.s.eflags & F_DF else <i64>n, i.amask)
     return 1
 
 
@@ -136,16 +129,40 @@ cdef Insn *outs(CPU *c, Insn *i, uint_t t) noexcept nogil:
     return after(c, i)
 
 
+cdef void in_bulk(CPU *c, Insn *i, u32 n, bint out, BulkPort *door) noexcept nogil:
+    """Iterations but the last, as far as page, budget and device allow; the one in flight stays in flight."""
+    cdef u64 m = (c.s.gpr[RCX] & i.amask) - 1
+    cdef u8 *p
+    if c.s.event or c.left <= 0 or c.s.eflags & F_DF or c.s.dr[7] & 0xFF:
+        return
+    if m > <u64>c.left:
+        m = <u64>c.left
+    if out:
+        p = bulk_src(c, i.seg, c.s.gpr[RSI] & i.amask, i.amask, n, &m)
+    else:
+        p = bulk_dst(c, c.s.gpr[RDI] & i.amask, i.amask, n, &m)
+    if p == NULL or m == 0:
+        return
+    m = door.move(door.device, door.region, n, p, <u32>m, out)
+    move_reg(c, RSI if out else RDI, <i64>(m * n), i.amask)
+    move_reg(c, RCX, -<i64>m, i.amask)
+    c.left -= <i64>m
+
+
 cdef Insn *repeat(CPU *c, Insn *i, u32 n, bint out) noexcept nogil:
     """The block has paid for the iteration in flight; each further one is taken from the budget."""
+    cdef BulkPort *door
     if not allowed(c, <u16>c.s.gpr[RDX], n):       # processors look at the permission even when the count is 0
         return unwind(c, i)
     if not c.s.gpr[RCX] & i.amask:
         return next_insn(c, i)
+    door = (<Bus>c.bus).bulk(<u16>c.s.gpr[RDX])
     while 1:
+        if door != NULL:
+            in_bulk(c, i, n, out, door)
         if not (outs_one(c, i, n) if out else ins_one(c, i, n)):
             return unwind(c, i)
-        step(c, i, RCX, -1)
+        move_reg(c, RCX, -1, i.amask)
         if not c.s.gpr[RCX] & i.amask:
             return after(c, i)
         if c.s.event or c.left <= 0:

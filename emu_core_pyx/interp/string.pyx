@@ -10,10 +10,11 @@ Bytes inside one page are moved in bulk; MMIO, code pages and page-crossing elem
 """
 from libc.string cimport memchr, memmove, memset
 from emu_core_pyx.types cimport acc_t, fast_t, i64, slow_t, u8, u16, u32, u64, uint_t
-from emu_core_pyx.cpu.state cimport CPU, TlbEntry
+from emu_core_pyx.cpu.state cimport CPU
 from emu_core_pyx.cpu.bits cimport ES, RAX, RCX, RDI, RIP, RSI
 from emu_core_pyx.cpu.flags cimport flags_sub
 from emu_core_pyx.block.insn cimport Insn, handler_t
+from emu_core_pyx.interp.bulk cimport bulk_dst, bulk_src, move_reg
 from emu_core_pyx.interp.dispatch cimport finish, miss, next_insn
 from emu_core_pyx.mmu.access cimport put, rd_at, reg, wr_at
 from emu_core_pyx.mmu.slow cimport mem_read, mem_write
@@ -37,14 +38,6 @@ cdef enum:  # how a repeated instruction came out
 cdef inline i64 step(CPU *c, uint_t t) noexcept nogil:
     """+size, or -size with DF."""
     return <i64>sizeof(uint_t) - ((<i64>c.s.eflags >> 10) & 1) * 2 * <i64>sizeof(uint_t)
-
-
-cdef inline void move_reg(CPU *c, u32 r, i64 delta, u64 amask) noexcept nogil:
-    """Add to the part of a register the address size sees."""
-    if amask == 0xFFFF:
-        (<u16 *>&c.s.gpr[r])[0] = <u16>(c.s.gpr[r] + <u64>delta)
-    else:
-        c.s.gpr[r] = (c.s.gpr[r] + <u64>delta) & amask
 
 
 # -- one element ---------------------------------------------------------------------------------------------
@@ -118,51 +111,6 @@ cdef inline u64 run_length(CPU *c, Insn *i, u32 events) noexcept nogil:
     if budget <= 0 or c.s.event & ~events:
         return 0
     return n if n < <u64>budget else <u64>budget
-
-
-cdef inline u64 in_page(CPU *c, u32 seg, u64 off, u64 amask, u64 limit, i64 d) noexcept nogil:
-    """Elements of |d| bytes from seg:off on that lie in one page and below `limit` (seg_rend or seg_wend).
-
-    0: the first does not.  With d < 0 elements go downwards and stay at or above offset 0.
-    """
-    cdef u64 lin = off + c.s.seg_base[seg], room
-    cdef u64 at = lin & 0xFFF
-    if d > 0:
-        if off >= limit:
-            return 0
-        room = 0x1000 - at
-        if room > limit - off:
-            room = limit - off
-        if room - 1 > amask - off:
-            room = amask - off + 1
-        return room / <u64>d
-    if off + <u64>(-d) > limit or off + <u64>(-d) - 1 > amask or at + <u64>(-d) > 0x1000:
-        return 0
-    return (at if at < off else off) / <u64>(-d) + 1
-
-
-cdef inline u8 *bulk_src(CPU *c, u32 seg, u64 off, u64 amask, i64 d, u64 *n) noexcept nogil:
-    """Host pointer to readable elements at seg:off, *n cut to how many; NULL: take one the slow way."""
-    cdef u64 lin = off + c.s.seg_base[seg], room
-    cdef TlbEntry *e = &c.tlb[(lin >> 12) & 1023]
-    if e.rd != lin & ~<u64>0xFFF:
-        return NULL
-    room = in_page(c, seg, off, amask, c.s.seg_rend[seg], d)
-    if room < n[0]:
-        n[0] = room
-    return <u8 *>(lin + <u64>e.add) if room else NULL
-
-
-cdef inline u8 *bulk_dst(CPU *c, u64 off, u64 amask, i64 d, u64 *n) noexcept nogil:
-    """Host pointer to writable elements at ES:off."""
-    cdef u64 lin = off + c.s.seg_base[ES], room
-    cdef TlbEntry *e = &c.tlb[(lin >> 12) & 1023]
-    if e.wr != lin & ~<u64>0xFFF:
-        return NULL
-    room = in_page(c, ES, off, amask, c.s.seg_wend[ES], d)
-    if room < n[0]:
-        n[0] = room
-    return <u8 *>(lin + <u64>e.add) if room else NULL
 
 
 cdef inline Insn *end_rep(CPU *c, Insn *i, u32 how) noexcept nogil:
