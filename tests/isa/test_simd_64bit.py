@@ -1,7 +1,7 @@
 """MMX to SSE4.2, AES, PCLMULQDQ, SHA and BMI in 64-bit mode against the host CPU: XMM8 to XMM15, REX, 64-bit registers.
 
 The rows are those of decode/rows_simd.py, as in test_simd.py; here every encoding gets a random REX prefix, so that W, R and B
-take part. EMU_CASES scales the number of cases (default 1: about 500,000). Rows the host has not are skipped.
+take part. EMU_CASES scales the number of cases (default 1: about 1,200,000). Rows the host has not are skipped.
 """
 import re
 from pathlib import Path
