@@ -35,7 +35,7 @@ def test_memtest_passes(guests64, mmu):
 def test_installer_asks_for_the_language(guests64):
     folder = need(guests64, "installer")
     with emu.Machine(memory="1G", kernel=folder / "linux", initrd=folder / "initrd.gz",
-                     append="console=ttyS0 TERM=vt100 --- quiet") as vm:
+                     append="console=ttyS0 --- quiet") as vm:
         text = vm.serial.expect("Select a language", timeout=300).before
         vm.run(2)
         menu = vm.serial.text
