@@ -1,14 +1,16 @@
 """CPU models and the CPUID instruction (SDM 2A "CPUID", AP-485).
 
 A feature bit is set only when everything behind it is implemented.  Models carry the signatures QEMU gives the same
-names; `max` is every feature there is, but "hypervisor", which only says that the machine is virtual.  emu/cpu.py reads `-cpu NAME,+x,-y`.
+names; `max` is every feature there is, but "hypervisor", which only says that the machine is virtual.
+emu/cpu.py reads `-cpu NAME,+x,-y`.
 """
 from libc.string cimport memset, strncpy
 from emu_core_pyx.types cimport u8, u32, u64
 from emu_core_pyx.cpu.state cimport CPU
 from emu_core_pyx.cpu.bits cimport (
     CR4_OSXSAVE, FEAT_ADX, FEAT_AES, FEAT_APIC, FEAT_ARCH_CAP, FEAT_BMI1, FEAT_BMI2, FEAT_CLFSH, FEAT_CMOV, FEAT_CX16,
-    FEAT_CX8, FEAT_DE, FEAT_FPU, FEAT_FSGSBASE, FEAT_FXSR, FEAT_HYPERVISOR, FEAT_INVPCID, FEAT_LAHF_LM, FEAT_LM, FEAT_LZCNT, FEAT_MCA,
+    FEAT_CX8, FEAT_DE, FEAT_FPU, FEAT_FSGSBASE, FEAT_FXSR, FEAT_HYPERVISOR,
+    FEAT_INVPCID, FEAT_LAHF_LM, FEAT_LM, FEAT_LZCNT, FEAT_MCA,
     FEAT_MCE, FEAT_MMX, FEAT_MOVBE, FEAT_MSR, FEAT_MTRR, FEAT_NX, FEAT_PAE, FEAT_PAT, FEAT_PCID, FEAT_PCLMULQDQ,
     FEAT_PDPE1GB, FEAT_PGE, FEAT_POPCNT, FEAT_PSE, FEAT_PSE36, FEAT_RDRAND, FEAT_RDSEED, FEAT_RDTSCP, FEAT_SEP,
     FEAT_SHA, FEAT_SMAP, FEAT_SMEP, FEAT_SSE, FEAT_SSE2, FEAT_SSE3, FEAT_SSE4_1, FEAT_SSE4_2, FEAT_SSSE3, FEAT_SYSCALL,
