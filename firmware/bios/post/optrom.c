@@ -210,6 +210,7 @@ void roms_rest(void)
 /* Images become read-only, the rest of the area stays RAM; so does E0000h, where the runtime lives; F0000h does not. */
 void roms_done(void)
 {
+    real_data = 0x20;                               /* the boot begins with limits of 64 KiB */
     if (!is_440fx())
         return;
     for (u32 k = 0; k < 8; k += 2) {

@@ -16,6 +16,7 @@ extern char table_start[];
 
 /* reset.S */
 void real16(u32 offset);
+extern u16 real_data;          /* selector of DS, ES, FS and GS on the way to real mode: their limits stay */
 
 /* text.c: port 0xE9; say() goes to the screen too once there is INT 10h */
 void debug(const char *format, ...);

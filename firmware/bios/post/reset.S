@@ -116,14 +116,15 @@ resume:
 /* Real mode, at F000:EAX, with stack 0:POST_STACK. */
 leave32_place: .long leave32
 leave32:
+    movzwl real_data, %ecx
     ljmp $CODE16, $o_leave16
     .code16
     .globl leave16
 leave16:  movw $DATA16, %dx
-    movw %dx, %ds
-    movw %dx, %es
-    movw %dx, %fs
-    movw %dx, %gs
+    movw %cx, %ds
+    movw %cx, %es
+    movw %cx, %fs
+    movw %cx, %gs
     movw %dx, %ss
     movl %cr0, %edx
     andb $0xFE, %dl
@@ -209,6 +210,10 @@ real16_in:
     ret
 
     .section .data
+/* Limits in real mode: 4 GiB while option ROMs run ("big real mode", PCI Firmware 3.0, 5.2.1.2), then 64 KiB. */
+    .globl real_data
+real_data:
+    .word DATA32
     .globl resume_chips
     .macro CHIP port, value
     .word \port
