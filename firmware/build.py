@@ -94,7 +94,35 @@ def linuxboot(out: Path, work: Path) -> None:
     out.write_bytes(image)
 
 
-TARGETS = {"demo.elf": demo, "bios.bin": bios, "linuxboot.bin": linuxboot, "font8x16.bin": font}
+FLAGS_VGA = [*FLAGS16, "-fno-jump-tables", "-fno-tree-switch-conversion", "-fno-tree-loop-distribute-patterns"]
+
+
+def vgabios(out: Path, work: Path) -> None:
+    """The VGA BIOS: an option ROM of one segment, fonts included."""
+    src, elf = HERE / "vgabios", work / "vgabios.elf"
+    rows = []
+    for height in (16, 14, 8):
+        glyphs = [line.split(":")[1] for line in (src / "fonts" / f"8x{height}.hex").read_text().splitlines()]
+        data = ",".join(str(byte) for glyph in glyphs for byte in bytes.fromhex(glyph))
+        rows.append(f"__seg_gs const unsigned char font{height}[{256 * height}] = {{{data}}};")
+    fonts = work / "fonts.c"
+    fonts.write_text("\n".join(rows) + "\n")
+    obj = work / "fonts.o"
+    subprocess.run(["gcc", *FLAGS_VGA, "-c", str(fonts), "-o", str(obj)], check=True)
+    subprocess.run([*LD, "-T", "vgabios.ld", "-o", str(elf), *compile_all(src, FLAGS_VGA, work), str(obj)], cwd=src, check=True)
+    subprocess.run(["objcopy", "-O", "binary", str(elf), str(out)], check=True)
+    image = bytearray(out.read_bytes())
+    image += bytes(-(len(image) + 1) % 512 + 1)
+    if len(image) > 0x10000:
+        raise SystemExit(f"vgabios: {len(image)} bytes do not fit into a segment")
+    pcir = int.from_bytes(image[0x18:0x1A], "little")
+    image[2] = len(image) // 512
+    image[pcir + 16:pcir + 18] = (len(image) // 512).to_bytes(2, "little")
+    image[-1] = -sum(image) & 0xFF
+    out.write_bytes(image)
+
+
+TARGETS = {"vgabios.bin": vgabios, "demo.elf": demo, "bios.bin": bios, "linuxboot.bin": linuxboot, "font8x16.bin": font}
 
 
 def main() -> int:
