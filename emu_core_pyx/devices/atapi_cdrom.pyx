@@ -717,7 +717,7 @@ cdef class AtapiCdrom(AtaDevice):
             self.answer.n = min(self.answer.n, <u32>sizeof(self.answer.data))
             if self.sector_size > sizeof(self.raw):
                 self.sector_size = CD_USER
-            if self.stage == S_PARAMETERS and self.done + self.left > PARAMETERS_MAX:
+            if self.left and self.stage == S_PARAMETERS and self.done + self.left > PARAMETERS_MAX:
                 self.done = self.left = 0
-            elif self.sector_size == 0 and self.done + self.left > sizeof(self.answer.data):
+            elif self.left and self.sector_size == 0 and self.done + self.left > sizeof(self.answer.data):
                 self.done = self.left = 0

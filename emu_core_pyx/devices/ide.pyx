@@ -218,7 +218,8 @@ cdef class AtaDevice(Device):
         else:
             v = (<u16 *>(self.buf + self.pos))[0]
             self.pos += 2
-        if self.pos >= self.len:
+        if self.pos >= self.len:        # a wide access may reach behind the end
+            self.pos = self.len
             self.phase = PH_IDLE
             self.drained()
         return v
@@ -233,6 +234,7 @@ cdef class AtaDevice(Device):
             (<u16 *>(self.buf + self.pos))[0] = <u16>value
             self.pos += 2
         if self.pos >= self.len:
+            self.pos = self.len
             self.later(AFTER_OUT, BLOCK_NS)
 
     cdef u32 bulk(self, u32 size, u8 *data, u32 n, bint out) noexcept nogil:

@@ -9,7 +9,7 @@ import pytest
 from emu_core_pyx.bus.badmedium import BadMedium
 from emu_core_pyx.bus.medium import MemoryMedium
 from emu_core_pyx.devices.cd_sector import raw_sector
-from ide_host import ABRT, DEVICE, DRDY, DRQ, ERR, ERROR, LBAH, LBAM, NSECT, STATUS, Host, text, words
+from ide_host import ABRT, DATA, DEVICE, DRDY, DRQ, ERR, ERROR, LBAH, LBAM, NSECT, STATUS, Host, text, words
 
 BLOCKS = 600
 DISC = random.Random(11).randbytes(BLOCKS * 2048)
@@ -372,3 +372,45 @@ def test_wrong_places_are_refused():
         host.disk(bytes(512))
     with pytest.raises(ValueError, match="not a CD-ROM"):
         host.ide.eject(0, 0)
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_random_packets_between_saved_states(seed):
+    """Packets good and bad, PIO of any width, tables that end anywhere, hands at the tray; a saved state always loads as itself."""
+    rnd = random.Random(seed)
+    host = Host(channel=1, memory=1 << 18)
+    host.ide.attach_drive(1, 0, "cdrom", BadMedium(MemoryMedium(DISC), [(2048 * 20, 5)]))
+    operations = (0x00, 0x03, 0x12, 0x15, 0x1A, 0x1B, 0x1E, 0x25, 0x28, 0x2B, 0x42, 0x43, 0x46, 0x4A, 0x51, 0x52, 0x55, 0x5A, 0xA8,
+                  0xAD, 0xB9, 0xBD, 0xBE, 0x45, 0xFF)
+    for _ in range(150):
+        host.prds(*[(rnd.getrandbits(17), rnd.choice((0, 2, 512, 2048, rnd.getrandbits(16)))) for _ in range(rnd.randrange(1, 6))],
+                  end=rnd.random() < 0.9)
+        host.set_bm(0, rnd.choice((0, 1, 9)))
+        host.put(ERROR, rnd.choice((0, 0, 1, 2)))
+        limit = rnd.choice((0, 1, 2, 12, 2048, 4097, 0xFFFE, rnd.getrandbits(16)))
+        host.put(LBAM, limit & 0xFF)
+        host.put(LBAH, limit >> 8)
+        host.put(STATUS, rnd.choice((0xA0, 0xA0, 0xA0, 0xA1, 0xEF, 0x08)))
+        host.run(5000)
+        cdb = bytearray(rnd.choice((rnd.randbytes(12), bytes(12))))
+        cdb[0], cdb[8] = rnd.choice(operations), rnd.randrange(64)
+        if rnd.random() < 0.7:
+            cdb[2:5] = bytes(3)
+        host.write_block(bytes(cdb))
+        for _ in range(rnd.randrange(6)):
+            host.run(rnd.choice((600, 30_000, 300_000)))
+            width = rnd.choice((1, 2, 4))
+            for _ in range(rnd.choice((1, 130, 300)) if host.alt & DRQ else 0):
+                host.get(DATA, width) if seed & 1 else host.put(DATA, rnd.getrandbits(32), width)
+        what = rnd.random()
+        if what < 0.05:
+            host.ide.eject(1, 0, rnd.random() < 0.5)
+        elif what < 0.1:
+            host.ide.insert(1, 0, MemoryMedium(DISC[:2048 * rnd.randrange(1, BLOCKS)]))
+        elif what < 0.2:
+            host.control(4)
+            host.control(0)
+            host.run(200_000)
+        saved = host.ide.save()
+        host.ide.load(saved)
+        assert host.ide.save() == saved
