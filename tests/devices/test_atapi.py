@@ -376,15 +376,15 @@ def test_wrong_places_are_refused():
 
 @pytest.mark.parametrize("seed", range(25))
 def test_random_packets_between_saved_states(seed):
-    """Packets good and bad, PIO of any width, tables that end anywhere, hands at the tray; a saved state always loads as itself."""
+    """Packets good and bad, PIO of any width, tables that end anywhere, hands at the tray; a saved state loads as itself."""
     rnd = random.Random(seed)
     host = Host(channel=1, memory=1 << 18)
     host.ide.attach_drive(1, 0, "cdrom", BadMedium(MemoryMedium(DISC), [(2048 * 20, 5)]))
-    operations = (0x00, 0x03, 0x12, 0x15, 0x1A, 0x1B, 0x1E, 0x25, 0x28, 0x2B, 0x42, 0x43, 0x46, 0x4A, 0x51, 0x52, 0x55, 0x5A, 0xA8,
-                  0xAD, 0xB9, 0xBD, 0xBE, 0x45, 0xFF)
+    operations = (0x00, 0x03, 0x12, 0x15, 0x1A, 0x1B, 0x1E, 0x25, 0x28, 0x2B, 0x42, 0x43, 0x46, 0x4A, 0x51, 0x52, 0x55, 0x5A,
+                  0xA8, 0xAD, 0xB9, 0xBD, 0xBE, 0x45, 0xFF)
     for _ in range(150):
-        host.prds(*[(rnd.getrandbits(17), rnd.choice((0, 2, 512, 2048, rnd.getrandbits(16)))) for _ in range(rnd.randrange(1, 6))],
-                  end=rnd.random() < 0.9)
+        rows = [(rnd.getrandbits(17), rnd.choice((0, 2, 512, 2048, rnd.getrandbits(16)))) for _ in range(rnd.randrange(1, 6))]
+        host.prds(*rows, end=rnd.random() < 0.9)
         host.set_bm(0, rnd.choice((0, 1, 9)))
         host.put(ERROR, rnd.choice((0, 0, 1, 2)))
         limit = rnd.choice((0, 1, 2, 12, 2048, 4097, 0xFFFE, rnd.getrandbits(16)))
