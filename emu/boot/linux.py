@@ -127,6 +127,11 @@ def _initrd(image: bytes, version: int, initrd: str, append: str, need: int, ram
     return place, data
 
 
+def _is_wide(image: bytes, version: int) -> bool:
+    """Is it a 64-bit kernel?"""
+    return version >= 0x20C and bool(_u(image, XLOADFLAGS, 2) & XLF_KERNEL_64)
+
+
 def _video_mode(page: bytearray, append: str) -> None:
     vga = re.search(r"(?:^|\s)vga=(\w+)", append)
     if vga:
@@ -150,7 +155,7 @@ def plan_real(image: bytes, path: Path, initrd: str | None, append: str, ram_byt
     struct.pack_into("<H", setup, HEAP_END_PTR, cmdline_addr - setup_addr - 0x200)
     struct.pack_into("<I", setup, CMD_LINE_PTR, cmdline_addr)
     _video_mode(setup, append)
-    out = BootPlan("linux16", by_firmware=True)
+    out = BootPlan("linux16", long_mode=_is_wide(image, version), by_firmware=True)
     if initrd:
         place, data = _initrd(image, version, initrd, append, load_addr + len(system), ram_bytes)
         struct.pack_into("<II", setup, RAMDISK_IMAGE, place, len(data))
@@ -179,8 +184,7 @@ def plan(image: bytes, path: Path, initrd: str | None, append: str, ram_bytes: i
         raise ImageError(f"kernel {name} needs {(need + 0xFFFFF) >> 20} MiB of memory to start, the machine has "
                          f"{ram_bytes >> 20} MiB (-m)")
 
-    wide = version >= 0x20C and bool(_u(image, XLOADFLAGS, 2) & XLF_KERNEL_64)
-    out = BootPlan("linux", long_mode=wide, entry=load_addr, cs=BOOT_CS, ds=BOOT_DS, gdt=flat_gdt(BOOT_CS, BOOT_DS))
+    out = BootPlan("linux", long_mode=_is_wide(image, version), entry=load_addr, cs=BOOT_CS, ds=BOOT_DS, gdt=flat_gdt(BOOT_CS, BOOT_DS))
     cmdline = _command_line(image, version, append)
 
     page = bytearray(0x1000)
