@@ -184,7 +184,8 @@ def plan(image: bytes, path: Path, initrd: str | None, append: str, ram_bytes: i
         raise ImageError(f"kernel {name} needs {(need + 0xFFFFF) >> 20} MiB of memory to start, the machine has "
                          f"{ram_bytes >> 20} MiB (-m)")
 
-    out = BootPlan("linux", long_mode=_is_wide(image, version), entry=load_addr, cs=BOOT_CS, ds=BOOT_DS, gdt=flat_gdt(BOOT_CS, BOOT_DS))
+    gdt = flat_gdt(BOOT_CS, BOOT_DS)
+    out = BootPlan("linux", long_mode=_is_wide(image, version), entry=load_addr, cs=BOOT_CS, ds=BOOT_DS, gdt=gdt)
     cmdline = _command_line(image, version, append)
 
     page = bytearray(0x1000)
