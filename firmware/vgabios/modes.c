@@ -46,8 +46,8 @@ static ROM struct mode table[] = {
         {0, 0, 0, 0, 0, 0x40, 5, 0x0F, 0xFF}},                                                          /* 13 */
 };
 static ROM u8 row_of[0x14] = {0, 0, 1, 1, 2, 2, 3, 4, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 5, 6, 7, 8, 9, 10, 11};
-static ROM u8 kinds[0x14] = {TEXT, TEXT, TEXT, TEXT, CGA4, CGA4, CGA2, TEXT, 0, 0, 0, 0, 0, PLANAR, PLANAR, PLANAR, PLANAR, PLANAR,
-                             PLANAR, PACKED};
+static ROM u8 kinds[0x14] = {TEXT, TEXT, TEXT, TEXT, CGA4, CGA4, CGA2, TEXT, 0, 0, 0, 0, 0, PLANAR, PLANAR, PLANAR, PLANAR,
+                             PLANAR, PLANAR, PACKED};
 
 ROM struct mode *find_mode(u8 mode)
 {
@@ -87,10 +87,12 @@ void copy8(u16 to_seg, u16 to, u16 from_seg, u16 from, u16 count, int down)
     if (down) {
         di += n - 1;
         si += n - 1;
-        __asm__ volatile("pushw %%es\n\tmovw %w3, %%es\n\tmovw %w4, %%fs\n\tstd\n\taddr32 rep movsb %%fs:(%%esi), %%es:(%%edi)\n\t"
+        __asm__ volatile("pushw %%es\n\tmovw %w3, %%es\n\tmovw %w4, %%fs\n\tstd\n\t"
+                         "addr32 rep movsb %%fs:(%%esi), %%es:(%%edi)\n\t"
                          "cld\n\tpopw %%es" : "+c"(n), "+D"(di), "+S"(si) : "r"(to_seg), "r"(from_seg) : "memory");
     } else {
-        __asm__ volatile("pushw %%es\n\tmovw %w3, %%es\n\tmovw %w4, %%fs\n\tcld\n\taddr32 rep movsb %%fs:(%%esi), %%es:(%%edi)\n\t"
+        __asm__ volatile("pushw %%es\n\tmovw %w3, %%es\n\tmovw %w4, %%fs\n\tcld\n\t"
+                         "addr32 rep movsb %%fs:(%%esi), %%es:(%%edi)\n\t"
                          "popw %%es" : "+c"(n), "+D"(di), "+S"(si) : "r"(to_seg), "r"(from_seg) : "memory");
     }
 }
@@ -106,10 +108,11 @@ static void dac(u8 r, u8 g, u8 b)
 static ROM u8 greys[16] = {0, 5, 8, 11, 14, 17, 20, 24, 28, 32, 36, 40, 45, 50, 56, 63};
 /* the 256-colour palette: 24 hues at three saturations and three brightnesses, by five levels each */
 static ROM u8 levels[9][5] = {
-    {0, 16, 31, 47, 63}, {31, 39, 47, 55, 63}, {45, 49, 54, 58, 63}, {0, 7, 14, 21, 28}, {14, 17, 21, 24, 28}, {20, 22, 24, 26, 28},
+    {0, 16, 31, 47, 63}, {31, 39, 47, 55, 63}, {45, 49, 54, 58, 63},
+    {0, 7, 14, 21, 28}, {14, 17, 21, 24, 28}, {20, 22, 24, 26, 28},
     {0, 4, 8, 12, 16}, {8, 10, 12, 14, 16}, {11, 12, 13, 15, 16}};
-/* per sixth of the wheel: which of red, green, blue rises (+) or falls, from blue on */
-static ROM u8 wheel[6][3] = {{1, 0, 4}, {4, 0, 2}, {4, 1, 0}, {2, 4, 0}, {0, 4, 1}, {0, 2, 4}};   /* 1 rises, 2 falls, 0 low, 4 high */
+/* per sixth of the wheel, from blue on: what red, green and blue do; 1 rises, 2 falls, 0 low, 4 high */
+static ROM u8 wheel[6][3] = {{1, 0, 4}, {4, 0, 2}, {4, 1, 0}, {2, 4, 0}, {0, 4, 1}, {0, 2, 4}};
 
 static void cga_colour(u8 i)
 {
@@ -151,7 +154,8 @@ void load_dac(u8 mode)
             } else if (mode >= 4 && mode <= 0x0E) {
                 cga_colour((u8)i);
             } else {
-                dac((i & 4 ? 42 : 0) + (i & 32 ? 21 : 0), (i & 2 ? 42 : 0) + (i & 16 ? 21 : 0), (i & 1 ? 42 : 0) + (i & 8 ? 21 : 0));
+                dac((i & 4 ? 42 : 0) + (i & 32 ? 21 : 0), (i & 2 ? 42 : 0) + (i & 16 ? 21 : 0),
+                    (i & 1 ? 42 : 0) + (i & 8 ? 21 : 0));
             }
         }
         for (; i < 256; i++)

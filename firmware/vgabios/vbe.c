@@ -10,7 +10,8 @@ static u16 dispi_read(u16 index) { out16(0x1CE, index); return in16(0x1CF); }
 static void dispi_write(u16 index, u16 v) { out16(0x1CE, index); out16(0x1CF, v); }
 
 static ROM struct { u16 number, width, height; u8 bpp; } modes[] = {
-    {0x100, 640, 400, 8}, {0x101, 640, 480, 8}, {0x102, 800, 600, 4}, {0x103, 800, 600, 8}, {0x104, 1024, 768, 4}, {0x105, 1024, 768, 8},
+    {0x100, 640, 400, 8}, {0x101, 640, 480, 8}, {0x102, 800, 600, 4}, {0x103, 800, 600, 8}, {0x104, 1024, 768, 4},
+    {0x105, 1024, 768, 8},
     {0x106, 1280, 1024, 4}, {0x107, 1280, 1024, 8}, {0x10D, 320, 200, 15}, {0x10E, 320, 200, 16}, {0x10F, 320, 200, 24},
     {0x110, 640, 480, 15}, {0x111, 640, 480, 16}, {0x112, 640, 480, 24}, {0x113, 800, 600, 15}, {0x114, 800, 600, 16},
     {0x115, 800, 600, 24}, {0x116, 1024, 768, 15}, {0x117, 1024, 768, 16}, {0x118, 1024, 768, 24}, {0x119, 1280, 1024, 15},
@@ -419,7 +420,7 @@ static void edid(struct regs *r)
     r->ax = FAILED;
     if (r->bl != 1 || r->dx)
         return;
-    for (devfn = 0; devfn < 256; devfn++) {     /* the card keeps it at the start of BAR 2; only INT 15h AH=87h reaches that far */
+    for (devfn = 0; devfn < 256; devfn++) {     /* the card keeps it at the start of BAR 2; INT 15h AH=87h reaches that far */
         u32 address = 0x80000000u | devfn << 8;
         __asm__ volatile("outl %0, %1" :: "a"(address), "d"((u16)0xCF8));
         __asm__ volatile("inl %1, %0" : "=a"(v) : "d"((u16)0xCFC));

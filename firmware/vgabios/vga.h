@@ -73,8 +73,9 @@ void copy8(u16 to_seg, u16 to, u16 from_seg, u16 from, u16 n, int down);
 
 /* BIOS data area */
 enum {
-    BDA = 0x40, MODE = 0x49, COLS = 0x4A, PAGE_SIZE = 0x4C, PAGE_START = 0x4E, CURSOR = 0x50, SHAPE = 0x60, PAGE = 0x62, CRTC = 0x63,
-    MSR = 0x65, CGA_PALETTE = 0x66, ROWS = 0x84, HEIGHT = 0x85, CONTROL = 0x87, SWITCHES = 0x88, FLAGS = 0x89, DCC = 0x8A, SAVE = 0xA8
+    BDA = 0x40, MODE = 0x49, COLS = 0x4A, PAGE_SIZE = 0x4C, PAGE_START = 0x4E, CURSOR = 0x50, SHAPE = 0x60, PAGE = 0x62,
+    CRTC = 0x63, MSR = 0x65, CGA_PALETTE = 0x66, ROWS = 0x84, HEIGHT = 0x85, CONTROL = 0x87, SWITCHES = 0x88, FLAGS = 0x89,
+    DCC = 0x8A, SAVE = 0xA8
 };
 #define bda8(off) get8(BDA, off)
 #define bda16(off) get16(BDA, off)
