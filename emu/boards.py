@@ -116,7 +116,8 @@ class Board:
             raise ConfigError(f"this computer cannot give {config.memory} of memory to the guest") from None
         self.devices: dict[str, Any] = {}
         try:
-            self._build(self._parts())
+            self.parts = self._parts()
+            self._build(self.parts)
         except core_error("bus.BoardError") as error:
             raise BoardError(str(error)) from None
         self._tables()
@@ -392,7 +393,7 @@ class Board:
         lines += [f"  {base:04x}-{base + size - 1:04x}  {name}" for kind, base, size, name, _ in bus.listing() if kind == "io"]
         lines += ["", "Interrupts:"]
         gsi = []
-        for part in self._parts():
+        for part in self.parts:
             for _, sink, pin in part.lines():
                 if sink == "gsi":
                     number = pin.removeprefix("share:")

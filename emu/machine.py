@@ -10,6 +10,7 @@ instructions.  Time is virtual unless the configuration asks for the host's cloc
 """
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections import deque
@@ -17,10 +18,10 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TextIO, TypeVar
 
 from . import report
-from .boards import Board
+from .boards import CPU_PINS, Board
 from .boot import BootPlan, start
 from .config import MachineConfig
 from .core import CoreStop, Engine
@@ -37,6 +38,7 @@ from .screen import Screen
 from .serial import SerialPort
 from .speaker import Speaker
 from .state.hash import run_hash
+from .trace import LogTracer, parse_items
 
 T = TypeVar("T")
 SLICE = 10_000_000          # instructions between two looks at signals and requests
@@ -103,6 +105,7 @@ class Machine:
         self._input_due = False
         self.attended = False                       # a person may still press a key: waiting for one is no hang
         self.tracer: Tracer | None = None
+        self.log_stream: TextIO = sys.stderr
         self.ended: Stop | None = None
         self._gate = threading.RLock()              # guards _runner and _requests
         self._runner: int | None = None
@@ -301,12 +304,12 @@ class Machine:
         tail = self.serials[0].tail() if self.serials else ""
         if reason == "triple-fault":
             text = report.autopsy(self.engine, "triple fault: an exception while a double fault was being delivered", tail,
-                                  chain=True)
+                                  chain=True, screen=self._screen_text())
         elif reason == "hang":
             why = "the processor is halted with interrupts off, nothing can wake it"
             if self.engine.regs()["eflags"] >> 9 & 1:
                 why = "the processor is halted and no timer is armed, nothing will wake it"
-            text = report.autopsy(self.engine, f"hang: {why}", tail)
+            text = report.autopsy(self.engine, f"hang: {why}", tail, screen=self._screen_text())
         self.ended = self._stop(reason, text)
         if reason in ("poweroff", "exit", "reset"):
             self._emit("SHUTDOWN", guest=True, reason="guest-reset" if reason == "reset" else "guest-shutdown")
@@ -419,6 +422,16 @@ class Machine:
             self.board.press_power()
         self.invoke(act)
 
+    def nmi(self) -> None:
+        """A non-maskable interrupt, as from a button on the case."""
+        def act() -> None:
+            self.engine.pins.py_line(CPU_PINS["NMI"], 1)
+        self.invoke(act)
+
+    def announce(self, name: str, **data: Any) -> None:
+        """Tell the listeners of something (QMP's name and data) that was done to the machine from outside."""
+        self._emit(name, **data)
+
     def subscribe(self, listener: Callable[[str, dict[str, Any]], None]) -> None:
         """Call `listener(name, data)` on STOP, RESUME, RESET, SHUTDOWN, POWERDOWN (QMP's names), in any thread."""
         self._listeners.append(listener)
@@ -487,4 +500,19 @@ class Machine:
     def report(self, headline: str = "the guest now") -> str:
         """Registers, last exceptions, code and serial lines as text."""
         tail = self.serials[0].tail() if self.serials else ""
-        return self.invoke(lambda: report.autopsy(self.engine, headline, tail))
+        return self.invoke(lambda: report.autopsy(self.engine, headline, tail, screen=self._screen_text()))
+
+    def _screen_text(self) -> str:
+        screen = getattr(self, "screen", None)
+        return "" if screen is None or not screen.text_mode else str(screen.text())
+
+    def set_log(self, items: str) -> None:
+        """Log these items (as -d) to stderr, or to where -D said, from now on; "none" ends it."""
+        old = self.tracer
+        chosen = frozenset() if items == "none" else parse_items(items)
+
+        def act() -> None:
+            self.tracer = LogTracer(self.engine, chosen, self.log_stream) if chosen else None
+        if old is not None:
+            self.log_stream.flush()
+        self.invoke(act)

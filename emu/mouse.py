@@ -106,6 +106,13 @@ class Mouse:
         return bool(self._queue) or not self._controller.mouse_idle
 
     @property
+    def scaled(self) -> tuple[int, int]:
+        """Where `move_to` last put the pointer, in QEMU's absolute axes."""
+        width, height = self._screen()
+        x, y = self._at or (0, 0)
+        return x * ABS_MAX // max(width - 1, 1), y * ABS_MAX // max(height - 1, 1)
+
+    @property
     def buttons(self) -> frozenset[str]:
         """Buttons held."""
         return frozenset(name for name, bit in BUTTONS.items() if self._held & bit)

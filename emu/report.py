@@ -20,6 +20,8 @@ WITH_ERROR = {8, 10, 11, 12, 13, 14, 17}
 FLAGS = ("cf", "", "pf", "", "af", "", "zf", "sf", "tf", "if", "df", "of", "", "", "nt", "", "rf", "vm", "ac", "vif", "vip", "id")
 D_BIT = 0x4000
 CHAIN = 8
+CALLS = 12
+RECENT = 50_000_000     # instructions since the last BIOS call for it to be part of the story
 
 
 def vector_name(vector: int) -> str:
@@ -71,6 +73,11 @@ def mode_name(regs: dict[str, int]) -> str:
     return f"{bits}-bit protected mode" + (", paging" if regs["cr0"] >> 31 & 1 else "")
 
 
+def regs_real(regs: dict[str, int]) -> bool:
+    """Is the guest in real or virtual-8086 mode?"""
+    return not regs["cr0"] & 1 or bool(regs["eflags"] >> 17 & 1)
+
+
 def read_code(engine: Engine, linear: int, n: int) -> bytes:
     """Up to n bytes at a linear address; fewer when a page on the way is not mapped."""
     out = b""
@@ -115,8 +122,54 @@ def chain_line(chain: list[tuple[int, int]]) -> str:
     return "exception chain: " + " -> ".join(names) + " -> shutdown"
 
 
-def autopsy(engine: Engine, headline: str, serial: str, *, chain: bool = False) -> str:
-    """The whole report; `chain`: with the exceptions that nested."""
+# What a BIOS or DOS call of these numbers is, and by AH for the busiest (RBIL, interrupts 10h to 21h).
+SERVICES = {0x10: "video", 0x11: "equipment", 0x12: "memory size", 0x13: "disk", 0x14: "serial", 0x15: "system", 0x16: "keyboard",
+            0x17: "printer", 0x18: "no boot device", 0x19: "bootstrap", 0x1A: "clock", 0x1B: "Ctrl-Break", 0x1C: "tick",
+            0x20: "DOS exit", 0x21: "DOS", 0x25: "DOS disk read", 0x26: "DOS disk write", 0x27: "DOS stay resident",
+            0x28: "DOS idle", 0x29: "DOS console", 0x2F: "multiplex", 0x31: "DPMI", 0x33: "mouse driver", 0x67: "EMS"}
+FUNCTIONS = {
+    (0x10, 0x00): "set mode", (0x10, 0x02): "set cursor", (0x10, 0x06): "scroll up", (0x10, 0x09): "write character",
+    (0x10, 0x0E): "teletype", (0x10, 0x0F): "get mode", (0x10, 0x13): "write string", (0x10, 0x4F): "VBE",
+    (0x13, 0x00): "reset", (0x13, 0x01): "status", (0x13, 0x02): "read", (0x13, 0x03): "write", (0x13, 0x08): "parameters",
+    (0x13, 0x15): "type", (0x13, 0x41): "extensions?", (0x13, 0x42): "extended read", (0x13, 0x43): "extended write",
+    (0x13, 0x48): "extended parameters", (0x13, 0x4B): "CD emulation", (0x15, 0x24): "A20", (0x15, 0x53): "APM",
+    (0x15, 0x86): "wait", (0x15, 0x87): "move block", (0x15, 0x88): "extended memory", (0x15, 0xC0): "configuration",
+    (0x15, 0xE8): "memory map", (0x16, 0x00): "read key", (0x16, 0x01): "key?", (0x16, 0x02): "shift state",
+    (0x16, 0x10): "read key", (0x16, 0x11): "key?", (0x1A, 0x00): "ticks", (0x1A, 0x02): "time", (0x1A, 0x04): "date",
+    (0x1A, 0xB1): "PCI", (0x21, 0x02): "write character", (0x21, 0x09): "write string", (0x21, 0x25): "set vector",
+    (0x21, 0x35): "get vector", (0x21, 0x3C): "create", (0x21, 0x3D): "open", (0x21, 0x3E): "close", (0x21, 0x3F): "read",
+    (0x21, 0x40): "write", (0x21, 0x48): "allocate", (0x21, 0x4B): "execute", (0x21, 0x4C): "exit", (0x21, 0x4E): "find first",
+}
+
+
+def call_lines(engine: Engine, count: int) -> list[str]:
+    """The last BIOS and DOS calls, oldest first; equal ones that follow each other are one line."""
+    lines: list[str] = []
+    times = 0
+    for row in engine.calls()[-count:]:
+        vector, ah = row["vector"], row["ax"] >> 8 & 0xFF
+        words = " ".join(w for w in (SERVICES.get(vector, ""), FUNCTIONS.get((vector, ah), "")) if w)
+        regs = " ".join(f"{n}={row[n]:04x}" for n in ("ax", "bx", "cx", "dx", "ds", "es"))
+        text = f"int {vector:02x}h ah={ah:02x}h {words:<22} {regs} from {row['cs']:04x}:{row['ip'] - 2 & 0xFFFF:04x}"
+        if lines and lines[-1].split("  ", 1)[1].split("  (", 1)[0] == text:
+            times += 1
+            lines[-1] = f"insn {row['icount']:>12}  {text}  ({times} times)"
+        else:
+            times = 1
+            lines.append(f"insn {row['icount']:>12}  {text}")
+    return lines
+
+
+def screen_lines(text: str) -> list[str]:
+    """The text on the screen without its empty end, framed."""
+    rows = [row.rstrip() for row in text.splitlines()]
+    while rows and not rows[-1]:
+        rows.pop()
+    return ["  | " + row for row in rows]
+
+
+def autopsy(engine: Engine, headline: str, serial: str, *, chain: bool = False, screen: str = "") -> str:
+    """The whole report; `chain`: with the exceptions that nested; `screen`: the text on the guest's screen."""
     regs = engine.regs()
     rows = engine.exceptions()[-CHAIN:]
     lines = [headline, f"after {engine.icount} instructions, {engine.now_ns / 1e9:.6f} s, in {mode_name(regs)}"]
@@ -125,10 +178,18 @@ def autopsy(engine: Engine, headline: str, serial: str, *, chain: bool = False) 
     if rows:
         lines.append("last exceptions and interrupts, oldest first:")
         lines += ["  " + delivery_line(row) for row in rows]
+    recent = [row for row in engine.calls()[-1:] if regs_real(regs) or engine.icount - row["icount"] < RECENT]
+    calls = call_lines(engine, CALLS) if recent else []
+    if calls:
+        lines.append("last BIOS and DOS calls, oldest first:")
+        lines += ["  " + line for line in calls]
     lines.append("registers:")
     lines += ["  " + line for line in register_lines(regs)]
     lines.append("code at cs:eip:")
     lines += ["  " + line for line in code_lines(engine, regs)]
+    if screen.strip():
+        lines.append("on the screen:")
+        lines += screen_lines(screen)
     if serial:
         lines.append("last serial output:")
         lines += ["  | " + line for line in serial.splitlines()]

@@ -1,5 +1,6 @@
 """The Engine: one processor, its memory, bus and clock, and the run loop."""
 from emu_core_pyx.types cimport i64, u32, u64
+from emu_core_pyx.cpu.softlog cimport SoftLog
 from emu_core_pyx.cpu.state cimport CPU
 from emu_core_pyx.block.cache cimport BlockCache
 from emu_core_pyx.bus.bus cimport Bus
@@ -35,6 +36,7 @@ cdef class Engine:
     cdef ExcRecord log[64]
     cdef u64 n_log
     cdef u64 n_exc[256]
+    cdef SoftLog soft
     cdef void loop(self, u64 stop_icount, u64 until_ns) noexcept nogil
     cdef void run_one(self) noexcept nogil
     cdef void set_budget(self, u64 stop_icount) noexcept nogil

@@ -10,6 +10,7 @@ not depend on how the run was cut.
 """
 from libc.stdlib cimport calloc, free
 from emu_core_pyx.types cimport i64, u16, u32, u64
+from emu_core_pyx.cpu.softlog cimport SOFT_KEPT, SoftCall, SoftLog
 from emu_core_pyx.cpu.state cimport CPU, State
 from emu_core_pyx.cpu.bits cimport (
     CS, EFER_LMA, EV_BREAK, EV_FERR, EV_INIT, EV_INTR, EV_NMI, EV_RESET, EV_SMI, EV_STOP, EXC_DB, EXC_NONE, F_IF, F_RF, F_TF,
@@ -244,6 +245,7 @@ cdef class Engine:
         (<BlockCache *>self.c.cache).registry = <void *>self.registry
         self.c.handlers = (<Registry>self.registry).rows
         self.c.bus = <void *>self.bus
+        self.c.log = <void *>&self.soft
         set_model(self.c, cpu, feat)
         self.c.mmu = mmu_new(self.c, self.mem, MODE_SHADOW if mmu == "shadow" else 0)
         self.c.s.a20 = 1
@@ -355,6 +357,7 @@ cdef class Engine:
             out[n + "_limit"] = c.s.seg_limit[k]
             out[n + "_attr"] = c.s.seg_attr[k]
         out.update(cr0=c.s.cr0, cr2=c.s.cr2, cr3=c.s.cr3, cr4=c.s.cr4, efer=c.s.efer, cpl=c.s.cpl, mode=c.mode,
+                   a20=c.s.a20, in_smm=c.s.in_smm, kernel_gs_base=c.s.kernel_gs_base,
                    gdt_base=c.s.gdt_base, gdt_limit=c.s.gdt_limit, idt_base=c.s.idt_base, idt_limit=c.s.idt_limit,
                    halted=c.s.halted, event=c.s.event)
         for k in range(8):
@@ -457,6 +460,32 @@ cdef class Engine:
             out.append(dict(icount=r.icount, vector=r.vector & 0xFF, kind="irq" if r.vector & 0x100 else "exception",
                             error=r.error, cs=r.cs, eip=r.eip, base=r.base, cr2=r.cr2, cpl=r.cpl))
         return out
+
+    def calls(self):
+        """The last software interrupts of real and virtual-8086 mode, oldest first: dicts of icount, vector, ax .. es, cs, ip."""
+        cdef SoftLog *g = &self.soft
+        cdef SoftCall *r
+        cdef u64 k
+        out = []
+        for k in range(g.n - min(g.n, <u64>SOFT_KEPT), g.n):
+            r = &g.call[k & (SOFT_KEPT - 1)]
+            out.append(dict(icount=r.icount, vector=r.vector, ax=r.ax, bx=r.bx, cx=r.cx, dx=r.dx, ds=r.ds, es=r.es,
+                            cs=r.cs, ip=r.ip))
+        return out
+
+    def deliveries(self):
+        """How often each vector has been delivered, by vector, those that have been."""
+        cdef int k
+        return {k: self.n_exc[k] for k in range(256) if self.n_exc[k]}
+
+    def fpu(self):
+        """x87 and SSE registers: cw, sw (with TOP), tags (bit n: Rn is not empty), mxcsr, st [(significand, exponent)] of
+        R0-R7, xmm [(low, high)] of XMM0-XMM15."""
+        cdef CPU *c = self.c
+        cdef int k
+        return {"cw": c.s.fpu.cw, "sw": c.s.fpu.sw | c.s.fpu.top << 11, "tags": c.s.fpu.tags, "mxcsr": c.s.fpu.mxcsr,
+                "st": [(c.s.fpu.st[k].sig, c.s.fpu.st[k].sexp) for k in range(8)],
+                "xmm": [(c.s.xmm[k].q[0], c.s.xmm[k].q[1]) for k in range(16)]}
 
     def fault_chain(self):
         """What nested in the last delivery, first to last, at most 4: tuples (vector, error code)."""

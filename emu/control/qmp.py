@@ -1,7 +1,7 @@
 """QMP, the JSON protocol of QEMU, on a unix socket or on standard input and output.
 
-Commands: see COMMANDS below; events STOP, RESUME, RESET, SHUTDOWN, POWERDOWN.  Not here: out-of-band execution, jobs,
-devices that come and go.  Spec: QEMU docs/interop/qmp-spec and qapi/{misc,run-state,machine}.json.
+The commands are in the qmp_* modules, by subject; events STOP, RESUME, RESET, SHUTDOWN, POWERDOWN, DEVICE_TRAY_MOVED.
+Not here: out-of-band execution, jobs, devices that come and go.  Spec: QEMU docs/interop/qmp-spec.
 """
 from __future__ import annotations
 
@@ -13,135 +13,15 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO
 
-from .. import __version__
-from ..errors import ConfigError, suggest
+from ..errors import ConfigError, EmuError, suggest
 from ..frontends.chardev import listen_unix
 from ..machine import Machine
+from . import monitor, qmp_block, qmp_input, qmp_machine
+from .base import COMMANDS, Json, QmpError
 
-Json = dict[str, Any]
-CHUNK = 1 << 20
-
-
-class QmpError(Exception):
-    """An error answer."""
-
-    def __init__(self, text: str, kind: str = "GenericError") -> None:
-        super().__init__(text)
-        self.kind = kind
-
-
-def _version() -> Json:
-    major, minor, micro = (int(n) for n in __version__.split(".")[:3])
-    return {"qemu": {"major": major, "minor": minor, "micro": micro}, "package": f"emu {__version__}"}
-
-
-def _check(args: Json, **types: type | tuple[type, Any]) -> list[Any]:
-    """Arguments by name and type; (type, default) marks an optional one."""
-    for name in args:
-        if name not in types:
-            raise QmpError(f"Parameter '{name}' is unexpected")
-    out: list[Any] = []
-    for name, kind in types.items():
-        wanted, optional = (kind[0], True) if isinstance(kind, tuple) else (kind, False)
-        if name not in args:
-            if not optional:
-                raise QmpError(f"Parameter '{name}' is missing")
-            out.append(cast("tuple[type, Any]", kind)[1])
-        elif not isinstance(args[name], wanted) or isinstance(args[name], bool) != (wanted is bool):
-            raise QmpError(f"Invalid parameter type for '{name}', expected: {wanted.__name__}")
-        else:
-            out.append(args[name])
-    return out
-
-
-class Commands:
-    """What a client can ask; one method a command, `-` written as `_`."""
-
-    def __init__(self, machine: Machine) -> None:
-        self.machine = machine
-
-    def query_status(self, args: Json) -> Json:
-        _check(args)
-        status = self.machine.status
-        return {"status": status, "running": status == "running"}
-
-    def query_version(self, args: Json) -> Json:
-        _check(args)
-        return _version()
-
-    def query_name(self, args: Json) -> Json:
-        _check(args)
-        return {"name": self.machine.config.name}
-
-    def query_kvm(self, args: Json) -> Json:
-        _check(args)
-        return {"enabled": False, "present": False}
-
-    def query_commands(self, args: Json) -> list[Json]:
-        _check(args)
-        return [{"name": name} for name in sorted(command_names())]
-
-    def stop(self, args: Json) -> Json:
-        _check(args)
-        self.machine.pause()
-        return {}
-
-    def cont(self, args: Json) -> Json:
-        _check(args)
-        if self.machine.ended:
-            raise QmpError("Resetting the Virtual Machine is required")
-        self.machine.resume()
-        return {}
-
-    def quit(self, args: Json) -> Json:
-        _check(args)
-        self.machine.quit()
-        return {}
-
-    def system_reset(self, args: Json) -> Json:
-        _check(args)
-        self.machine.reset()
-        return {}
-
-    def system_powerdown(self, args: Json) -> Json:
-        _check(args)
-        self.machine.powerdown()
-        return {}
-
-    def pmemsave(self, args: Json) -> Json:
-        start, size, name = _check(args, val=int, size=int, filename=str)
-        self._save(name, start, size, self.machine.read_phys)
-        return {}
-
-    def memsave(self, args: Json) -> Json:
-        start, size, name, cpu = _check(args, val=int, size=int, filename=str, **{"cpu-index": (int, 0)})
-        if cpu:
-            raise QmpError("Invalid parameter 'cpu-index'")
-        self._save(name, start, size, self.machine.read_virt)
-        return {}
-
-    def _save(self, name: str, start: int, size: int, read: Callable[[int, int], bytes]) -> None:
-        if start < 0 or size < 0:
-            raise QmpError("Invalid parameter: negative address or size")
-        def act() -> None:
-            with Path(name).open("wb") as out:
-                for at in range(start, start + size, CHUNK):
-                    out.write(read(at, min(CHUNK, start + size - at)))
-        try:
-            self.machine.invoke(act)
-        except OSError as error:
-            raise QmpError(f"Could not open '{name}': {error.strerror}") from None
-        except LookupError as error:
-            raise QmpError(f"Invalid addr {start:#018x}/size {size} specified: {error}") from None
-
-
-def command_names() -> list[str]:
-    """The commands as they are written on the wire."""
-    names = [name for name in vars(Commands) if not name.startswith("_")]
-    return ["qmp_capabilities"] + [n if n.startswith("system_") else n.replace("_", "-") for n in names]
+__all__ = ["COMMANDS", "QmpError", "QmpServer", "Session", "monitor", "qmp_block", "qmp_input"]
 
 
 class Session:
@@ -149,12 +29,11 @@ class Session:
 
     def __init__(self, machine: Machine, send: Callable[[bytes], None]) -> None:
         self.machine = machine
-        self.commands = Commands(machine)
         self.ready = False
         self._send = send
         self._lock = threading.Lock()
         self._buffer = ""
-        self.put({"QMP": {"version": _version(), "capabilities": []}})
+        self.put({"QMP": {"version": qmp_machine.version(), "capabilities": []}})
 
     def put(self, message: Json) -> None:
         """Send one message."""
@@ -200,6 +79,8 @@ class Session:
             reply["return"] = self._execute(message)
         except QmpError as error:
             reply["error"] = {"class": error.kind, "desc": str(error)}
+        except EmuError as error:
+            reply["error"] = {"class": "GenericError", "desc": error.message}
         return reply
 
     def _execute(self, message: Any) -> Any:
@@ -223,9 +104,9 @@ class Session:
             return {}
         if not self.ready:
             raise QmpError("Expecting capabilities negotiation with 'qmp_capabilities'", "CommandNotFound")
-        if name not in command_names():
-            raise QmpError(f"The command {name} has not been found" + suggest(name, command_names()), "CommandNotFound")
-        return getattr(self.commands, name.replace("-", "_"))(args)
+        if name not in COMMANDS:
+            raise QmpError(f"The command {name} has not been found" + suggest(name, COMMANDS), "CommandNotFound")
+        return COMMANDS[name](self.machine, args)
 
 
 class QmpServer:

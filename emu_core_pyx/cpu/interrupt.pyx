@@ -10,7 +10,7 @@ from emu_core_pyx.types cimport u8, u16, u32, u64
 from emu_core_pyx.cpu.state cimport CPU
 from emu_core_pyx.cpu.bits cimport (
     CR0_PE, CR4_VME, CS, DS, ES, EV_STOP, EXC_DB, EXC_DF, EXC_GP, EXC_MC, EXC_NMI, EXC_NONE, EXC_NP, EXC_PF, EXC_TS,
-    F_AC, F_IF, F_IOPL, F_NT, F_RF, F_TF, F_VIF, F_VIP, F_VM, FS, GS, RIP, RSP, SEG_CODE, SEG_DPL, SEG_DPL_SHIFT,
+    F_AC, F_IF, F_IOPL, F_NT, F_RF, F_TF, F_VIF, F_VIP, F_VM, FS, GS, RAX, RBX, RCX, RDX, RIP, RSP, SEG_CODE, SEG_DPL, SEG_DPL_SHIFT,
     SEG_EC, SEG_P, SEG_S, SEG_TYPE, SS, STOP_SHUTDOWN, TR,
 )
 from emu_core_pyx.cpu.flags cimport get_eflags, put_eflags
@@ -20,6 +20,7 @@ from emu_core_pyx.cpu.segment cimport (
     Descriptor, drop_privileged, load_seg_real, mark_accessed, mode_refresh, read_descriptor, set_cpl, set_null,
     set_segment,
 )
+from emu_core_pyx.cpu.softlog cimport SOFT_KEPT, SoftCall, SoftLog
 from emu_core_pyx.cpu.stack cimport Stack, inner_stack, set_sp, stack_current, stack_get, stack_put
 from emu_core_pyx.cpu.sysmem cimport fail, long_mode, sys_read
 from emu_core_pyx.cpu.task cimport DONE, DONE_FAULTED, FAULTED, TASK_INT, TASK_IRET, task_switch
@@ -324,8 +325,30 @@ cdef bint redirected(CPU *c, u32 vector, bint *yes) noexcept nogil:
     return 1
 
 
+cdef void note_call(CPU *c, u32 vector, u64 rip) noexcept nogil:
+    """Remember a BIOS or DOS call."""
+    cdef SoftLog *g = <SoftLog *>c.log
+    cdef SoftCall *r
+    if g == NULL:
+        return
+    r = &g.call[g.n & (SOFT_KEPT - 1)]
+    g.n += 1
+    r.icount = c.stop_at - <u64>c.left - <u64>c.now_adj
+    r.vector = vector
+    r.ax = <u32>c.s.gpr[RAX]
+    r.bx = <u32>c.s.gpr[RBX]
+    r.cx = <u32>c.s.gpr[RCX]
+    r.dx = <u32>c.s.gpr[RDX]
+    r.ds = c.s.seg_sel[DS]
+    r.es = c.s.seg_sel[ES]
+    r.cs = c.s.seg_sel[CS]
+    r.ip = <u32>rip
+
+
 cdef int software_interrupt(CPU *c, u32 vector, u64 rip, u32 kind, bint cd) noexcept nogil:
     cdef bint yes = 0
+    if cd and (not c.s.cr0 & CR0_PE or c.s.eflags & F_VM):
+        note_call(c, vector, rip)
     if cd and c.s.eflags & F_VM:
         if c.s.cr4 & CR4_VME:
             if not redirected(c, vector, &yes):
