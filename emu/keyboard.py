@@ -60,6 +60,16 @@ class Keyboard:
             self._stroke(keys, 0.0, interval)
         self._machine.feed_input()
 
+    def paste(self, text: str) -> int:
+        """As `type`, without the characters that cannot be typed; how many those are."""
+        known = "".join(char for char in text if char in self._layout)
+        self.type(known)
+        return len(text) - len(known)
+
+    def keys_of(self, char: str) -> tuple[int, ...]:
+        """The keys that write a character, held ones first; none if it cannot be typed."""
+        return self._layout.get(char, ())
+
     def press(self, keys: str | Iterable[str | int], hold: float = HOLD) -> None:
         """Press keys together ("ctrl-alt-delete", or QEMU's key names in a list) and release them after `hold` seconds."""
         codes = split_keys(keys) if isinstance(keys, str) else [key_code(key) for key in keys]

@@ -43,6 +43,7 @@ from .trace import LogTracer, parse_items
 T = TypeVar("T")
 SLICE = 10_000_000          # instructions between two looks at signals and requests
 SLICE_SECONDS = 0.004
+VGA_TEXT, VGA_END = 0xB0000, 0xC0000
 HOST_SLICE = 1_000_000      # the same with clock=host
 
 WORDS = {
@@ -482,6 +483,16 @@ class Machine:
         """n bytes of physical memory (RAM, ROM; all ones where neither is)."""
         return self.invoke(lambda: self.engine.mem.read(addr, n))
 
+    def peek(self, addr: int, n: int) -> bytes:
+        """As `read_phys`, and the characters of a text screen where the processor would find them."""
+        def act() -> bytes:
+            data = bytearray(self.engine.mem.read(addr, n))
+            if addr < VGA_END and addr + n > VGA_TEXT and self.screen.text_mode:
+                for at in range(max(addr, VGA_TEXT), min(addr + n, VGA_END)):
+                    data[at - addr] = self.engine.bus.peek(at, 1)
+            return bytes(data)
+        return self.invoke(act)
+
     def write_phys(self, addr: int, data: bytes) -> None:
         """Change physical memory behind the guest's back."""
         def act() -> None:
@@ -503,8 +514,7 @@ class Machine:
         return self.invoke(lambda: report.autopsy(self.engine, headline, tail, screen=self._screen_text()))
 
     def _screen_text(self) -> str:
-        screen = getattr(self, "screen", None)
-        return "" if screen is None or not screen.text_mode else str(screen.text())
+        return self.screen.text() if self.screen.present else ""
 
     def set_log(self, items: str) -> None:
         """Log these items (as -d) to stderr, or to where -D said, from now on; "none" ends it."""

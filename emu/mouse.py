@@ -106,6 +106,11 @@ class Mouse:
         return bool(self._queue) or not self._controller.mouse_idle
 
     @property
+    def reporting(self) -> bool:
+        """Has the guest switched its mouse on?"""
+        return bool(self._device.reporting)
+
+    @property
     def scaled(self) -> tuple[int, int]:
         """Where `move_to` last put the pointer, in QEMU's absolute axes."""
         width, height = self._screen()
@@ -119,11 +124,7 @@ class Mouse:
 
     # ---- the machine's side -------------------------------------------------------------------------------------
     def _screen(self) -> tuple[int, int]:
-        screen = getattr(self._machine, "screen", None)
-        if screen is None:
-            return 640, 480
-        width, height = screen.size
-        return int(width), int(height)
+        return self._machine.screen.size
 
     def _push(self, dx: int, dy: int, dz: int) -> None:
         if dx or dy or dz:

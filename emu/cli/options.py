@@ -43,10 +43,9 @@ ALIASES = {"M": "machine", "h": "help", "?": "help"}
 LATER = {
     **dict.fromkeys(("blockdev",), "-drive file=FILE,if=none,id=ID says the same here"),
     **dict.fromkeys(("gdb", "s"), "the gdb server is not here yet; -d int,in_asm,exec logs what the guest does"),
-    **dict.fromkeys(("vnc", "spice", "full-screen"), "displays are not here yet; use -nographic"),
+    **dict.fromkeys(("vnc", "spice"), "this display is not here yet; use -display pygame, curses or none"),
     **dict.fromkeys(("loadvm", "savevm", "incoming"), "snapshots are not here yet"),
-    **dict.fromkeys(("usb", "usbdevice", "soundhw", "audiodev", "audio"), "this PC has no USB and no sound yet"),
-    **dict.fromkeys(("mon",), "there is no monitor; -qmp gives control"),
+    **dict.fromkeys(("usb", "usbdevice", "soundhw", "audio"), "this PC has no USB, and of sound only its speaker (-audiodev)"),
     **dict.fromkeys(("daemonize",), "run it in the background with your shell"),
 }
 
@@ -68,7 +67,12 @@ class Options:
     loaders: list[LoaderConfig] = field(default_factory=list)
     qmp: list[tuple[str, bool]] = field(default_factory=list)       # path or "stdio", wait for the client
     nographic: bool = False
-    display: str = ""
+    display: str = ""           # pygame, curses, none; "": whatever is possible
+    full_screen: bool = False
+    serial_here: bool = False   # no display: the first serial port takes the terminal
+    monitors: list[SerialConfig] = field(default_factory=list)
+    wav: str = ""
+    sound: bool = False
     nodefaults: bool = False
     no_shutdown: bool = False
     paused: bool = False
@@ -89,15 +93,16 @@ class Options:
         for finish in FINISH:
             finish(self)
         serials = list(self.serials)
-        if not serials and not self.nodefaults:
-            if self.nographic:
-                serials = [SerialConfig("mon:stdio")]
-            elif self.display != "none":
-                serials = [SerialConfig("mon:stdio")]
-                self.notes.append("there is no display yet: the first serial port is on this terminal (as with -nographic)")
-        users = [s for s in (*serials, self.machine.get("debugcon")) if s is not None and s.kind in ("stdio", "mon:stdio")]
-        if len(users) + sum(where == "stdio" for where, _ in self.qmp) > 1:
-            raise ConfigError("standard input and output can be used once only (-serial, -debugcon, -qmp, -nographic)")
+        taken = any(c.kind in ("stdio", "mon:stdio") for c in self.monitors) or any(where == "stdio" for where, _ in self.qmp)
+        if not serials and not self.nodefaults and (self.nographic or self.serial_here and not taken):
+            serials = [SerialConfig("mon:stdio")]
+        elif not serials and self.display != "none":
+            serials = [SerialConfig("buffer")]
+        users = [s for s in (*serials, self.machine.get("debugcon"), *self.monitors)
+                 if s is not None and s.kind in ("stdio", "mon:stdio")]
+        if len(users) + sum(where == "stdio" for where, _ in self.qmp) + (self.display == "curses") > 1:
+            raise ConfigError("standard input and output can be used once only (-serial, -debugcon, -monitor, -qmp, -nographic, "
+                              "-display curses)")
         from .drive_options import connected
         drives = {"disks": connected(self), "default_drives": not self.nodefaults}
         return MachineConfig.from_options({**self.machine, **drives,
@@ -221,7 +226,7 @@ def _smp(o: Options, value: str) -> None:
 @option("machine", "pc[,accel=A]", "machine type: pc (440FX, PIIX3)", 0)
 def _machine(o: Options, value: str) -> None:
     known = ("type", "accel", "acpi", "hpet", "usb", "graphics", "vmport", "smm", "kernel-irqchip", "mem-merge",
-             "dump-guest-core", "kernel_irqchip", "kernel", "initrd", "append")
+             "dump-guest-core", "kernel_irqchip", "kernel", "initrd", "append", "pcspk-audiodev")
     if value in ("help", "?"):
         raise Leave("Machine types:\n  pc    440FX host bridge, PIIX3 ISA bridge, PIIX4 power management (default)")
     args = keyvals(value, "type", known, "-machine")
@@ -398,13 +403,6 @@ def _debugcon(o: Options, value: str) -> None:
     o.machine["debugcon"] = chardev(value, o, "-debugcon")
 
 
-@option("display", "none", "no display; the serial ports stay where -serial put them", 2)
-def _display(o: Options, value: str) -> None:
-    if value not in ("none", "nographic"):
-        raise ConfigError(f"-display: {value!r} is not here yet; use -display none or -nographic")
-    o.display = "none"
-
-
 def _only_none(name: str, text: str) -> None:
     def run(o: Options, value: str) -> None:
         if value.split(",")[0] not in ("none", "null"):
@@ -435,7 +433,6 @@ def _vga_device(o: Options, text: str) -> None:
 
 
 DEVICES["VGA"] = _vga_device
-_only_none("monitor", "there is no monitor; -qmp gives control")
 _only_none("parallel", "there is no parallel port")
 
 
@@ -513,7 +510,6 @@ def _nodefaults(o: Options, value: str) -> None:
     o.nodefaults = True
 
 
-_ignored("k", "LANGUAGE", "keyboard layout of a display (there is none)")
 _ignored("no-user-config", "", "there are no configuration files")
 _ignored("no-fd-bootchk", "", "any floppy is booted")
 _ignored("msg", "timestamp=on", "messages carry no time")
@@ -546,4 +542,4 @@ def parse(argv: Sequence[str], options: Options | None = None) -> Options:
     return out
 
 
-from . import drive_options as drive_options, netopts as netopts  # noqa: E402, I001  register their options in TABLE
+from . import display_options as display_options, drive_options as drive_options, netopts as netopts  # noqa: E402, I001  register their options in TABLE

@@ -5,15 +5,17 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import FrameType
-from typing import TextIO
+from typing import Protocol, TextIO
 
 from ..config import MachineConfig
 from ..control.qmp import QmpServer
 from ..errors import ConfigError, EmuError, ImageError
 from ..frontends import terminal
+from ..frontends.attach import open_monitor, share_terminal
 from ..machine import Machine, Stop
 from ..trace import LogTracer
 from . import status
@@ -35,6 +37,12 @@ def _open_log(options: Options) -> TextIO:
         raise ConfigError(f"-D: cannot write {options.log_file!r}: {error.strerror}") from None
 
 
+class Display(Protocol):
+    """What shows the guest to a person."""
+
+    def loop(self, alive: Callable[[], bool]) -> None: ...
+
+
 class Session:
     """Runs a machine until it ends or somebody stops it."""
 
@@ -42,6 +50,7 @@ class Session:
         self.machine = machine
         self.options = options
         self.signal = 0
+        self.lingers = False            # a display is open: what became of a dead guest stays on it
         self._changed = threading.Event()
         machine.subscribe(self._event)
 
@@ -57,10 +66,37 @@ class Session:
         """Until the end."""
         before = {number: signal.signal(number, self._signalled) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
         try:
-            return self._run()
+            return self._shown()
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+    def _shown(self) -> Stop:
+        """With the display that was asked for; the guest then runs in a thread of its own."""
+        kind = self.options.display
+        if kind not in ("pygame", "curses"):
+            return self._run()
+        front = open_display(self.machine, self.options)
+        self.lingers = self.machine.attended = True
+        ends: list[Stop | BaseException] = []
+
+        def body() -> None:
+            try:
+                ends.append(self._run())
+            except BaseException as error:
+                ends.append(error)
+        thread = threading.Thread(target=body, name="guest")
+        thread.start()
+        try:
+            front.loop(thread.is_alive)
+        finally:
+            self.machine.quit()
+            self._changed.set()
+            thread.join()
+        end = ends[0]
+        if isinstance(end, BaseException):
+            raise end
+        return end
 
     def _run(self) -> Stop:
         machine = self.machine
@@ -72,7 +108,7 @@ class Session:
             if stop.reason == "paused":
                 while not machine.wait_resumed(0.2):
                     pass        # a signal can come in between
-            elif self.options.no_shutdown and stop.reason in ("poweroff", "reset", "triple-fault", "hang") and not self.signal:
+            elif self._stays(stop) and not self.signal and not machine.quitting:
                 if stop.report:
                     say(self.options.prog, stop.report)
                 self._wait_revived()
@@ -81,11 +117,25 @@ class Session:
             else:
                 return stop
 
+    def _stays(self, stop: Stop) -> bool:
+        """Does the program go on without a guest?"""
+        return stop.crashed and self.lingers or self.options.no_shutdown and stop.reason in ("poweroff", "reset", "triple-fault",
+                                                                                            "hang")
+
     def _wait_revived(self) -> None:
         """-no-shutdown: stay until QMP resets or quits."""
         while self.machine.ended and not self.machine.quitting:
             self._changed.wait(0.2)
             self._changed.clear()
+
+
+def open_display(machine: Machine, options: Options) -> Display:
+    """The window, or the screen in the terminal."""
+    if options.display == "curses":
+        from ..frontends.curses_display import CursesDisplay
+        return CursesDisplay(machine)
+    from ..frontends.window import Window
+    return Window(machine, full_screen=options.full_screen, sound=options.sound, prog=options.prog)
 
 
 def is_interactive(config: MachineConfig) -> bool:
@@ -126,11 +176,17 @@ def _run(options: Options) -> int:
         if options.log_items:
             log = _open_log(options)
             stack.callback(log.flush)
+            machine.log_stream = log
             machine.tracer = LogTracer(machine.engine, options.log_items, log)
-        if is_interactive(config):
+        if is_interactive(config) or options.display in ("pygame", "curses"):
             machine.pace(host=config.clock == "host")
         for where, wait in options.qmp:
             stack.callback(QmpServer(machine, where, wait=wait).close)
+        if options.wav:
+            machine.speaker.record(options.wav)
+        for cfg in options.monitors:
+            stack.callback(open_monitor(machine, cfg))
+        share_terminal(machine)
         session = Session(machine, options)
         stop = session.run()
         digest = machine.run_hash() if options.show_hash else ""

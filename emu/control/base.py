@@ -57,7 +57,6 @@ def check(args: Json, **types: type | tuple[type, Any]) -> list[Any]:
 
 def screen_image(machine: Machine) -> npt.NDArray[np.uint8]:
     """The picture on the guest's screen; QmpError if it has none."""
-    screen = getattr(machine, "screen", None)
-    if screen is None:
+    if not machine.screen.present:
         raise QmpError("There is no console to take a screendump from: the machine has no graphics card (-vga std)")
-    return cast("npt.NDArray[np.uint8]", screen.image())
+    return machine.screen.image()

@@ -168,10 +168,11 @@ def segment(title: str, name: str, regs: dict[str, int], wide: bool, long_mode: 
     return text + SYSTEM_TYPES[long_mode][kind]
 
 
-def registers(engine: Engine, wide: bool) -> str:
+def registers(engine: Engine) -> str:
     """info registers."""
     regs, fpu = engine.regs(), engine.fpu()
     long_mode = bool(regs["efer"] & EFER_LMA)
+    wide = code_bits(regs) == 64
     lines = ["", "CPU#0"]
     names = (("rax", "rbx", "rcx", "rdx"), ("rsi", "rdi", "rbp", "rsp"), ("r8", "r9", "r10", "r11"), ("r12", "r13", "r14", "r15"))
     if wide:
@@ -185,7 +186,7 @@ def registers(engine: Engine, wide: bool) -> str:
     for title, name in (("ES", "es"), ("CS", "cs"), ("SS", "ss"), ("DS", "ds"), ("FS", "fs"), ("GS", "gs"), ("LDT", "ldtr"),
                         ("TR", "tr")):
         lines.append(segment(title, name, regs, wide, long_mode))
-    digits = 16 if wide else 8
+    digits = 16 if long_mode else 8
     for title, name in (("GDT", "gdt"), ("IDT", "idt")):
         lines.append(f"{title}=     {regs[name + '_base']:0{digits}x} {regs[name + '_limit']:08x}")
     lines.append(f"CR0={regs['cr0'] & 0xFFFFFFFF:08x} CR2={regs['cr2']:0{digits}x} CR3={regs['cr3']:0{digits}x} "

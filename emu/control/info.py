@@ -10,7 +10,6 @@ from ..boards import ISA_IRQS
 from ..machine import Machine
 from . import dump
 from .qmp_block import locked, tray_open
-from .qmp_machine import is_64bit
 
 Info = Callable[[Machine], str]
 ITEMS: dict[str, tuple[str, Info]] = {}
@@ -31,7 +30,7 @@ def info(name: str, text: str) -> Callable[[Info], Info]:
 
 @info("registers", "show the cpu registers")
 def _registers(machine: Machine) -> str:
-    return dump.registers(machine.engine, is_64bit(machine))
+    return dump.registers(machine.engine)
 
 
 @info("mem", "show the active virtual memory mappings")
@@ -183,7 +182,8 @@ def _qtree(machine: Machine) -> str:
         lines.append(f'  dev: {part.cls.split(".")[0].replace("_", "-")}, id "{part.name}"{where}')
         lines += [f"    {text}" for text in regions.get(part.name, [])]
         for output, sink, pin in part.lines():
-            lines.append(f"    {output} -> {sink} {names.get(int(pin), pin) if pin.isdigit() else pin}")
+            end = names.get(int(pin), pin) if sink == "gsi" and pin.isdigit() else pin
+            lines.append(f"    {output} -> {sink} {end}")
     return "\n".join(lines)
 
 
@@ -243,8 +243,7 @@ def _exceptions(machine: Machine) -> str:
 
 @info("screen", "show the text on the guest's screen (ours)")
 def _screen(machine: Machine) -> str:
-    screen = getattr(machine, "screen", None)
-    return "there is no screen" if screen is None else str(screen.text())
+    return machine.screen.evidence()
 
 
 @info("time", "show instructions and virtual time since power-on (ours)")

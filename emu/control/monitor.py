@@ -177,8 +177,7 @@ def _dump(m: Monitor, args: list[str], rest: str, physical: bool) -> str:
     regs = m.machine.regs
     address = m.number(rest, f"{'xp' if physical else 'x'} /fmt addr")
     m.memory_format = form
-    engine = m.machine.engine
-    read: dump.Read = engine.mem.read if physical else engine.read_virt
+    read: dump.Read = m.machine.peek if physical else m.machine.read_virt
     if not physical and not m.wide:
         address &= 0xFFFFFFFF
     if form.kind == "i":

@@ -1,17 +1,18 @@
 """QMP commands for keyboard, mouse and screen.  Spec: QEMU qapi/ui.json."""
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
-from ..errors import ConfigError
-from ..layouts import ALIASES, PLAIN_NAMES, QCODES, key_code
+from ..layouts import ALIASES, PLAIN_NAMES, QCODES
 from ..machine import Machine
-from ..picture import FORMATS, write
+from ..screen import png, ppm
 from .base import Json, QmpError, check, command, screen_image
 
 BUTTONS = {"left": "left", "middle": "middle", "right": "right", "side": "side", "extra": "extra"}
 WHEEL = {"wheel-up": -1, "wheel-down": 1}
 IGNORED = ("wheel-left", "wheel-right", "touch")        # a PS/2 mouse has none
+FORMATS = {"png": png, "ppm": ppm}
 HOLD_MS = 100
 
 
@@ -116,23 +117,16 @@ def screendump(machine: Machine, args: Json) -> Json:
     name, _, head, kind = check(args, filename=str, device=(str, ""), head=(int, 0), format=(str, "ppm"))
     if head:
         raise QmpError(f"Screen {head} not found: there is one, 0")
-    if kind not in FORMATS:
-        raise QmpError(f"Parameter 'format' does not accept value '{kind}'")
     save_screen(machine, name, kind)
     return {}
 
 
 def save_screen(machine: Machine, name: str, kind: str) -> None:
     """The screen into a file."""
-    image = screen_image(machine)
+    if kind not in FORMATS:
+        raise QmpError(f"Parameter 'format' does not accept value '{kind}'")
+    data = FORMATS[kind](screen_image(machine))
     try:
-        write(image, name, kind)
+        Path(name).write_bytes(data)
     except OSError as error:
         raise QmpError(f"failed to open file '{name}': {error.strerror}") from None
-    except ConfigError as error:
-        raise QmpError(str(error)) from None
-
-
-def press_keys(machine: Machine, keys: list[str], hold_ms: int = HOLD_MS) -> None:
-    """sendkey of the monitor; ConfigError names a key that does not exist."""
-    machine.keyboard.press([key_code(key) for key in keys], hold=max(hold_ms, 1) / 1000)

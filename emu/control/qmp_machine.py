@@ -30,7 +30,7 @@ def is_64bit(machine: Machine) -> bool:
 def query_status(machine: Machine, args: Json) -> Json:
     check(args)
     status = machine.status
-    return {"status": status, "running": status == "running", "singlestep": False}
+    return {"status": status, "running": status == "running"}
 
 
 @command("query-version")

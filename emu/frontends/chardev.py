@@ -24,6 +24,7 @@ ESCAPE = 0x01           # Ctrl-A
 HELP = b"""\r
 Ctrl-A X   leave the emulator\r
 Ctrl-A H   this help\r
+Ctrl-A C   to the monitor and back (help lists its commands)\r
 Ctrl-A B   send a break to the guest\r
 Ctrl-A Ctrl-A   send a Ctrl-A to the guest\r
 """
@@ -107,7 +108,10 @@ class StdioChardev(_Reader):
     def __init__(self, receive: Receive, quit_machine: Callable[[], None], mux: bool) -> None:
         super().__init__(receive)
         self._quit = quit_machine
-        self._mux = mux
+        self.mux = mux
+        self.monitor: Receive | None = None             # takes the keys after Ctrl-A C
+        self.monitor_shown: Callable[[], None] = lambda: None
+        self._to_monitor = False
         self._escaped = False
         sys.stdout.flush()
         self._in = 0
@@ -130,13 +134,19 @@ class StdioChardev(_Reader):
                 self.live = False
                 self._receive(b"")
                 return
-            data = self._filter(data) if self._mux and is_terminal(self._in) else data
-            if data:
+            if not self.mux or not is_terminal(self._in):
                 self._receive(data)
+                continue
+            for keys, to_monitor in self._filter(data):
+                if to_monitor and self.monitor is not None:
+                    self.monitor(keys)
+                else:
+                    self._receive(keys)
 
-    def _filter(self, data: bytes) -> bytes:
-        """Take the escape sequences out."""
+    def _filter(self, data: bytes) -> list[tuple[bytes, bool]]:
+        """Take the escape sequences out: pieces for the guest and for the monitor."""
         out = bytearray()
+        pieces: list[tuple[bytes, bool]] = []
         for byte in data:
             if not self._escaped:
                 if byte == ESCAPE:
@@ -152,8 +162,24 @@ class StdioChardev(_Reader):
             elif byte in b"hH?":
                 write_all(1, HELP)
             elif byte in b"cC":
-                write_all(1, b"\r\n(there is no monitor; -qmp unix:PATH,server=on,wait=off gives control)\r\n")
-        return bytes(out)
+                if out:
+                    pieces.append((bytes(out), self._to_monitor))
+                    out.clear()
+                self._switch()
+        if out:
+            pieces.append((bytes(out), self._to_monitor))
+        return pieces
+
+    def _switch(self) -> None:
+        """Between the guest and the monitor."""
+        if self.monitor is None:
+            write_all(1, b"\r\n(there is no monitor here)\r\n")
+            return
+        self._to_monitor = not self._to_monitor
+        if self._to_monitor:
+            self.monitor_shown()
+        else:
+            write_all(1, b"\r\n")
 
     def close(self) -> None:
         super().close()
@@ -195,8 +221,9 @@ class PtyChardev(_Reader):
 class UnixChardev(_Reader):
     """A unix socket, as client or as server for one client after the other."""
 
-    def __init__(self, cfg: SerialConfig, receive: Receive) -> None:
+    def __init__(self, cfg: SerialConfig, receive: Receive, greet: Callable[[], None] | None = None) -> None:
         super().__init__(receive)
+        self._greet = greet
         self._conn: socket.socket | None = None
         self._listener: socket.socket | None = None
         self._path = cfg.path
@@ -212,6 +239,8 @@ class UnixChardev(_Reader):
         except OSError as error:
             raise ConfigError(f"unix socket {cfg.path!r}: {error.strerror or error}") from None
         self._start()
+        if self._conn is not None and greet is not None:
+            greet()
 
     def write(self, data: bytes) -> None:
         conn = self._conn
@@ -225,6 +254,8 @@ class UnixChardev(_Reader):
                 return
             if source is self._listener:
                 self._conn, _ = source.accept()
+                if self._greet is not None:
+                    self._greet()
                 continue
             try:
                 data = source.recv(4096)
@@ -266,14 +297,15 @@ def listen_unix(path: str) -> socket.socket:
     return listener
 
 
-def open_chardev(cfg: SerialConfig, receive: Receive, quit_machine: Callable[[], None]) -> Chardev:
-    """The host's end that a configuration asks for."""
+def open_chardev(cfg: SerialConfig, receive: Receive, quit_machine: Callable[[], None],
+                 greet: Callable[[], None] | None = None) -> Chardev:
+    """The host's end that a configuration asks for; `greet` is called when somebody connects to a socket."""
     if cfg.kind == "file":
         return FileChardev(cfg)
     if cfg.kind == "pty":
         return PtyChardev(receive)
     if cfg.kind == "unix":
-        return UnixChardev(cfg, receive)
+        return UnixChardev(cfg, receive, greet)
     if cfg.kind in ("stdio", "mon:stdio"):
         return StdioChardev(receive, quit_machine, mux=cfg.kind == "mon:stdio")
     return Chardev()
