@@ -8,6 +8,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from . import layout as at
@@ -18,7 +19,7 @@ from .cpu import parse_cpu
 from .drives import Drives
 from .edid import build as build_edid
 from .errors import BoardError, ConfigError, ImageError
-from .roms import find_rom, has_rom, rom_path
+from .roms import find_rom, for_function, has_rom, rom_path
 
 # emu_core_pyx/bus/cpupins.pxd
 CPU_PINS = {name: n for n, name in enumerate(("INTR", "NMI", "INIT", "RESET", "A20", "SMI", "POWEROFF", "EXIT", "STOP"))}
@@ -157,6 +158,7 @@ class Board:
             device = devices[part.name] = new_device(part.cls)
             device.name = part.name
             device.attach(engine.clock)
+        self._network_roms()
         if "vga" in devices:
             self._fit_graphics(devices["vga"])
         pci = devices["i440fx"].bus
@@ -200,6 +202,17 @@ class Board:
             low = min(size, 0x20000)            # its end shows below 1 MiB too, until the PAM registers uncover RAM
             engine.mem.alias(at.ROM_AREA_END - low, first + (size - low) // 0x1000, low, False, "bios")
             devices["i440fx"].mem = engine.mem
+
+    def _network_roms(self) -> None:
+        """What the cards boot from the network with, before they go into their slots."""
+        for k, nic in enumerate(self.config.nics):
+            if nic.romfile:
+                image = read_image(find_rom(Path(nic.romfile)), "romfile")
+                if image[:2] != b"\x55\xaa" or len(image) > at.CARD_ROM_MAX:
+                    raise ImageError(f"romfile {nic.romfile!r} is no option ROM: it begins with 55 AA and has at most 16 MiB; "
+                                     "Debian's ipxe-qemu has pxe-e1000.rom and pxe-ne2k_pci.rom")
+                card = self.devices[f"net{k}"]
+                card.set_rom(for_function(image, card.info["vendor"], card.info["device"]))
 
     def _fit_graphics(self, card: Any) -> None:
         """Video memory, monitor and VGA BIOS of the card, before it goes into its slot."""

@@ -237,7 +237,8 @@ class MachineConfig:
                 raise ConfigError("a load address needs the file it is for (-kernel FILE)")
         if self.kernel is not None and self.firmware is not None and self.raw_addr is not None:
             raise ConfigError("a raw binary and a firmware cannot both be what starts first")
-        if not (self.kernel or self.firmware or self.option_roms or any(item.start for item in self.loaders)
+        if not (self.kernel or self.firmware or self.option_roms or any(nic.romfile for nic in self.nics)
+                or any(item.start for item in self.loaders)
                 or any(disk.path for disk in self.drives)):
             raise ConfigError("nothing to boot: give a disk (-hda, -cdrom, -fda FILE), a kernel (-kernel FILE) or a firmware "
                               "(-bios FILE), or try `emu demo`")

@@ -73,6 +73,7 @@ HIGH_MEMORY = 0x100000
 PCI_HOLE = 0xE0000000        # QEMU pc: memory beyond continues above 4 GiB
 FOUR_GIB = 0x1_0000_0000
 FIRMWARE_MAX = 16 << 20      # what lies between the local APIC and 4 GiB, less a reserve
+CARD_ROM_MAX = 16 << 20      # the largest expansion ROM (PCI 2.1, 6.2.5.2)
 IOAPIC = 0xFEC00000          # SDM
 HPET = 0xFED00000            # IA-PC HPET specification, recommended base
 LAPIC = 0xFEE00000           # SDM

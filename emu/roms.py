@@ -35,3 +35,18 @@ def find_rom(path: Path) -> Path:
             if (folder / path).is_file():
                 return folder / path
     return path
+
+
+def for_function(image: bytes, vendor: int, device: int) -> bytes:
+    """An expansion ROM whose PCI data structure names no function (0000:0000, as in some builds of iPXE), made out to this one.
+
+    Firmware starts only what names the function.  iPXE's header has its checksum in byte 6.
+    """
+    at = int.from_bytes(image[0x18:0x1A], "little")
+    if image[at:at + 8] != b"PCIR" + bytes(4):
+        return image
+    names = vendor.to_bytes(2, "little") + device.to_bytes(2, "little")
+    out = bytearray(image)
+    out[at + 4:at + 8] = names
+    out[6] = out[6] - sum(names) & 0xFF
+    return bytes(out)

@@ -50,7 +50,7 @@ class Nic:
     netdev    what its cable leads to: UserConfig, StreamConfig, TapConfig
     peer      or, in this process: a Switch, a Peer, any Backend, or a function handler(frame, reply)
     captures  pcap files to write
-    romfile   option ROM for network boot; "" for none
+    romfile   option ROM for network boot (a PCI card's); None or "" for none
     iobase, irq   of ne2k_isa
     """
 
@@ -76,6 +76,8 @@ class Nic:
             raise ConfigError(f"ne2k_isa: iobase {self.iobase:#x} is not a multiple of 32 below 0x10000")
         if self.irq not in (2, 3, 4, 5, 7, 9, 10, 11, 12, 15):
             raise ConfigError(f"ne2k_isa: irq {self.irq} is not one of 3, 4, 5, 7, 9, 10, 11, 12, 15")
+        if self.romfile and self.model == "ne2k_isa":
+            raise ConfigError("ne2k_isa has no socket for a romfile; give the ROM by -option-rom FILE, or take ne2k_pci")
         if self.addr is not None and not 3 <= self.addr <= 31:
             raise ConfigError(f"network card {self.id or self.model}: PCI slot {self.addr} is outside 3..31")
 

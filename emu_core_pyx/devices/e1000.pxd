@@ -2,6 +2,7 @@
 from emu_core_pyx.types cimport u8, u16, u32, u64
 from emu_core_pyx.bus.dma cimport Dma
 from emu_core_pyx.bus.netport cimport FRAME_MAX, NetPort
+from emu_core_pyx.bus.optionrom cimport OptionRom
 from emu_core_pyx.bus.pci cimport PciDevice
 from emu_core_pyx.devices.eeprom93c46 cimport Eeprom93C46
 
@@ -27,6 +28,7 @@ cdef class E1000(PciDevice):
     cdef public Dma dma
     cdef readonly NetPort port
     cdef readonly Eeprom93C46 eeprom
+    cdef OptionRom rom
     cdef u32 reg[REGS]
     cdef u16 phy[32]
     cdef u32 crc_table[256]

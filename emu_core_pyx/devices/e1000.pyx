@@ -1,6 +1,6 @@
 """Intel 82540EM gigabit Ethernet controller (e1000): descriptor rings, offloads, interrupt moderation, EEPROM, PHY.
 
-BAR 0: registers (memory); BAR 1: the same through IOADDR/IODATA.  Frames come at 1 Gbit/s; those for which there is no
+BAR 0: registers; BAR 1: the same through IOADDR/IODATA; expansion ROM.  Frames come at 1 Gbit/s; those for which there is no
 descriptor wait in the port.  Not emulated: flash, wake-up and management, flow control frames, the packet buffer's memory, TX/RX
 FIFO registers, half duplex.  Spec: Intel PCI/PCI-X Family of Gigabit Ethernet Controllers Software Developer's Manual (317453).
 """
@@ -8,6 +8,7 @@ from libc.string cimport memcpy, memmove, memset
 from emu_core_pyx.types cimport u8, u16, u32, u64
 from emu_core_pyx.bus.clock cimport Clock
 from emu_core_pyx.bus.netport cimport FRAME_MAX, NetPort
+from emu_core_pyx.bus.optionrom cimport OptionRom
 from emu_core_pyx.bus.pci cimport BAR_IO, BAR_MEM, CMD_MASTER, PCI_COMMAND, PCI_IRQ_PIN, PCI_SUBSYSTEM, PciDevice
 from emu_core_pyx.bus.timers cimport visit_deadline
 from emu_core_pyx.bus.visitor cimport Visitor
@@ -115,6 +116,7 @@ cdef enum:
     TX_FULL = 1 << 19   # bytes waiting in the port before we hold back
     UNIT_NS = 1024      # of RDTR, RADV, TIDV, TADV
     WIRE_NS = 8
+    MM_ROM = 2          # region
     T_IRQ = 0           # timers
     T_RX = 1
     T_RX_ABS = 2
@@ -138,6 +140,7 @@ cdef class E1000(PciDevice):
         self.port.byte_ns = WIRE_NS
         self.port.link_line.connect(self, 1)
         self.eeprom = Eeprom93C46()
+        self.rom = OptionRom()
         for k in range(256):
             v = k
             for _ in range(8):
@@ -174,6 +177,10 @@ cdef class E1000(PciDevice):
         for k in range(63):
             total += words.words[k]
         words.write(63, <u16>(0xBABA - total))
+
+    def set_rom(self, bytes rom not None):
+        """What boots from the network, behind the expansion ROM register."""
+        self.rom.fit(self, MM_ROM, rom)
 
     cpdef void reset(self):
         PciDevice.reset(self)
@@ -264,6 +271,8 @@ cdef class E1000(PciDevice):
     # ---- registers ----------------------------------------------------------------------------------------------
     cdef u64 mmio_read(self, u32 region, u64 off, u32 size) noexcept nogil:
         cdef u32 v
+        if region == MM_ROM:
+            return self.rom.read(off, size)
         if region or off >= 0x20000:
             return <u64>-1
         v = self.register_read(<u32>off & ~<u32>3)

@@ -18,8 +18,9 @@ from libc.string cimport memcpy, memset
 
 from emu_core_pyx.types cimport u8, u16, u32, u64
 from emu_core_pyx.bus.pci cimport (
-    BAR_MEM, BAR_PREFETCH, BAR_ROM, CMD_IO, CMD_MEMORY, PCI_COMMAND, PCI_SUBSYSTEM, PciDevice,
+    BAR_MEM, BAR_PREFETCH, CMD_IO, CMD_MEMORY, PCI_COMMAND, PCI_SUBSYSTEM, PciDevice,
 )
+from emu_core_pyx.bus.optionrom cimport OptionRom
 from emu_core_pyx.bus.visitor cimport Visitor
 from emu_core_pyx.devices.vga_dispi cimport VBE_ID5, vbe_fit, vbe_read, vbe_write
 from emu_core_pyx.devices.vga_memory cimport OUTSIDE, planar_read, planar_write, window_offset
@@ -69,10 +70,7 @@ cdef class Vga(PciDevice):
     cdef u8 *ever               # per page: ever written
     cdef Picture *pic
     cdef u8 edid[256]
-    cdef bytes rom
-    cdef const u8 *rom_at
-    cdef u64 rom_bytes
-    cdef u64 rom_size           # as the register decodes it
+    cdef OptionRom rom
 
     def __cinit__(self):
         self.pic = <Picture *>calloc(1, sizeof(Picture))
@@ -81,6 +79,7 @@ cdef class Vga(PciDevice):
 
     def __init__(self, str name="vga", u32 mib=DEFAULT_MIB):
         self.name = name
+        self.rom = OptionRom()
         self.identify(0x1234, 0x1111, 0x030000, 0x02)
         self.put16(self.config, PCI_SUBSYSTEM, 0x1AF4)
         self.put16(self.config, PCI_SUBSYSTEM + 2, 0x1100)
@@ -137,14 +136,7 @@ cdef class Vga(PciDevice):
 
     def set_rom(self, bytes rom not None):
         """The VGA BIOS behind the expansion ROM register."""
-        self.rom = rom
-        self.rom_at = <const u8 *>rom
-        self.rom_bytes = len(rom)
-        self.rom_size = 0x800
-        while self.rom_size < len(rom):
-            self.rom_size *= 2
-        self.bar(6, BAR_ROM, self.rom_size, MM_ROM)
-        self.sealed = 0
+        self.rom.fit(self, MM_ROM, rom)
 
     def set_edid(self, bytes edid not None):
         """What the monitor says of itself, up to 256 bytes."""
@@ -279,11 +271,8 @@ cdef class Vga(PciDevice):
             return v
         if region == MM_REGISTERS:
             return self.register_read(<u32>off, size) if off < REGISTERS and size <= REGISTERS - off else <u64>-1
-        if region == MM_ROM and off < self.rom_size and size <= self.rom_size - off:
-            v = <u64>-1
-            if off < self.rom_bytes:
-                memcpy(&v, self.rom_at + off, min(<u64>size, self.rom_bytes - off))
-            return v
+        if region == MM_ROM:
+            return self.rom.read(off, size)
         return <u64>-1
 
     cdef void mmio_write(self, u32 region, u64 off, u32 size, u64 value) noexcept nogil:

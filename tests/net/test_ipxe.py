@@ -1,0 +1,87 @@
+"""Network boot: iPXE, with its own drivers and TCP, loads Debian's i386 kernel over TFTP and over HTTP, and the kernel starts.
+
+Needs Debian's packages ipxe and ipxe-qemu, installed or unpacked in EMU_GUESTS.  The guest's clock runs 16 ns an instruction:
+iPXE spends most of its time waiting for it.
+"""
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from guests import Guests, busybox_initramfs
+
+import emu
+from emu import Nic, Peer, UserConfig
+
+CARDS = ("e1000", "ne2k_pci")
+SCRIPT = "#!ipxe\nkernel {0}vmlinuz console=ttyS0 quiet initrd=initrd.gz\ninitrd {0}initrd.gz\nboot\n"
+
+
+def find(pattern: str) -> Path:
+    """A file of the packages; skips where it is missing."""
+    for root in (Path(os.environ.get("EMU_GUESTS", "/")) / "ipxe-all", Path(os.environ.get("EMU_GUESTS", "/")) / "ipxe-qemu-all",
+                 Path("/")):
+        found = sorted(root.glob(pattern))
+        if found:
+            return found[0]
+    pytest.skip(f"{pattern} is not here; it is in Debian's ipxe and ipxe-qemu")
+
+
+@pytest.fixture(scope="module")
+def tftp(guests: Guests, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("tftp")
+    (folder / "vmlinuz").write_bytes(guests.kernel.read_bytes())
+    (folder / "initrd.gz").write_bytes(busybox_initramfs(guests.busybox))
+    (folder / "boot.ipxe").write_text(SCRIPT.format(""))
+    return folder
+
+
+def boots(nic: Nic, **options: object) -> None:
+    """A shell on the serial port, from the network."""
+    with emu.Machine(memory="256M", nics=(nic,), icount_shift=4, **options) as vm:
+        vm.serial.expect("/ # ", timeout=600)
+        vm.serial.send("cat /proc/cmdline\n")
+        vm.serial.expect(r"console=ttyS0 quiet initrd=initrd.gz", timeout=60)
+
+
+@pytest.mark.parametrize("model", CARDS)
+def test_the_kernel_image_loads_linux_by_tftp(tftp: Path, model: str) -> None:
+    boots(Nic(model, netdev=UserConfig(tftp=tftp, bootfile="boot.ipxe")), kernel=find("usr/lib/ipxe/ipxe.lkrn"))
+
+
+def test_the_cd_loads_linux_by_tftp(tftp: Path) -> None:
+    boots(Nic(netdev=UserConfig(tftp=tftp, bootfile="boot.ipxe")), cdrom=find("usr/lib/ipxe/ipxe.iso"), boot="d")
+
+
+@pytest.mark.parametrize("model", CARDS)
+def test_http_by_a_peer(tftp: Path, tmp_path: Path, model: str) -> None:
+    """The script is iPXE's initrd; names, addresses and HTTP come from functions in this process."""
+    lan = Peer("10.7.0.1", dhcp="10.7.0.20", names={"server.lan": "10.7.0.1"})
+    lan.serve_http({f"/{name}": (tftp / name).read_bytes() for name in ("vmlinuz", "initrd.gz")})
+    script = tmp_path / "http.ipxe"
+    script.write_text(SCRIPT.replace("#!ipxe\n", "#!ipxe\ndhcp\n").format("http://server.lan/"))
+    boots(Nic(model, peer=lan), kernel=find("usr/lib/ipxe/ipxe.lkrn"), initrd=script)
+
+
+@pytest.mark.parametrize("firmware", ["ours", "seabios"])
+@pytest.mark.parametrize("model", CARDS)
+def test_boot_n_starts_the_card_s_rom(guests: Guests, tftp: Path, model: str, firmware: str) -> None:
+    options: dict[str, object] = {}
+    if firmware == "seabios":
+        if guests.seabios is None:
+            pytest.skip("Debian's seabios is not here")
+        options["firmware"] = guests.seabios
+    rom = find(f"usr/lib/ipxe/qemu/pxe-{model}.rom")
+    boots(Nic(model, romfile=str(rom), netdev=UserConfig(tftp=tftp, bootfile="boot.ipxe")), boot="n", **options)
+
+
+def test_bad_roms_are_named(tmp_path: Path) -> None:
+    text = tmp_path / "a.rom"
+    text.write_text("no ROM")
+    with pytest.raises(emu.EmuError, match=r"a\.rom.* is no option ROM"):
+        emu.Machine(nics=(Nic(romfile=str(text)),))
+    with pytest.raises(emu.EmuError, match=r"b\.rom.* does not exist"):
+        emu.Machine(nics=(Nic(romfile=str(tmp_path / "b.rom")),))
+    with pytest.raises(emu.EmuError, match="ne2k_isa has no socket for a romfile"):
+        Nic("ne2k_isa", romfile="x.rom")
