@@ -57,8 +57,9 @@ DRAWN8 = {
 def shorter(glyph: list[int], code: int) -> list[int]:
     """16 rows to 14: the first and the last, where they are blank or part of a line that goes on; else one that repeats."""
     rows = list(glyph)
+    block = code in (0x08, 0x0A) or 0xB0 <= code <= 0xDF
     for edge, order in ((0, range(1, 9)), (-1, range(len(rows) - 3, 6, -1))):
-        if rows[edge] == 0 or 0xB0 <= code <= 0xDF or rows[edge] == 0xFF:
+        if rows[edge] == 0 or block:
             del rows[edge]
         else:
             del rows[next((at for at in order if rows[at] in (0, rows[at - 1])), edge)]
