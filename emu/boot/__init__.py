@@ -76,7 +76,7 @@ def plan_boot(kernel: Path, initrd: str | None, append: str, ram_bytes: int, rsd
     if firmware:
         raise ImageError(f"kernel {str(kernel)!r}: a firmware starts Linux images only; leave -bios away")
     if multiboot.recognise(image):
-        return multiboot.plan(image, kernel, initrd, append, ram_bytes)
+        return multiboot.plan(image, kernel, initrd, append, ram_bytes, vga_mib)
     if elf.recognise(image):
         program = elf.parse(image, kernel)
         if pvh.entry(program) is not None:

@@ -1,5 +1,6 @@
 """Multiboot 1 kernels with modules, memory map and command line.
 
+A video mode the header asks for is set, as near as the card comes to it, and told in the framebuffer fields.
 Not here: VBE and APM tables (no firmware ran that could have filled them), drives, configuration table.
 Spec: Multiboot Specification 0.6.96; module syntax "-initrd 'file arguments,file arguments'" as QEMU.
 """
@@ -10,7 +11,7 @@ from pathlib import Path
 
 from .. import layout
 from ..errors import ImageError
-from . import BootPlan, elf, flat_gdt, read_image
+from . import BootPlan, elf, flat_gdt, read_image, video
 
 MAGIC = 0x1BADB002
 LOADER_MAGIC = 0x2BADB002
@@ -28,7 +29,11 @@ INFO_MODS = 0x008
 INFO_ELF_SHDR = 0x020
 INFO_MMAP = 0x040
 INFO_LOADER_NAME = 0x200
+INFO_FRAMEBUFFER = 0x1000
 INFO_SIZE = 116
+HEADER_VIDEO = 32               # mode_type, width, height, depth
+FRAMEBUFFER = 88                # offset of framebuffer_addr
+TEXT_SCREEN = (0xB8000, 160, 80, 25, 16, 2)
 LOADER_NAME = b"emu\0"
 
 
@@ -65,7 +70,31 @@ def _by_address_fields(image: bytes, offset: int, path: Path) -> elf.Elf:
     return elf.Elf(entry, [(load, data)])
 
 
-def plan(image: bytes, path: Path, initrd: str | None, append: str, ram_bytes: int) -> BootPlan:
+def wanted_mode(image: bytes, offset: int, vga_mib: int) -> video.VideoMode:
+    """The mode nearest to what the header asks for: text, or a linear frame buffer of 15 to 32 bits a pixel."""
+    if offset + HEADER_VIDEO + 16 > len(image):
+        return video.VideoMode()
+    kind, width, height, depth = struct.unpack_from("<4I", image, offset + HEADER_VIDEO)
+    if kind != 0:
+        return video.VideoMode()
+    depth = depth if depth in (15, 16, 24, 32) else 32
+    sizes = sorted({mode[:2] for mode in video.MODES.values()})
+    width, height = width or 1024, height or 768
+    best = min(sizes, key=lambda size: (abs(size[0] - width) + abs(size[1] - height), size))
+    mode = video.VideoMode(*best, depth, vga_mib << 20)
+    return mode if mode.pitch * mode.height <= mode.vram_bytes else video.VideoMode()
+
+
+def framebuffer_fields(mode: video.VideoMode) -> bytes:
+    """framebuffer_addr to color_info of the information structure."""
+    if mode.text:
+        return struct.pack("<QIIIBB6x", *TEXT_SCREEN)
+    red, red_at, green, green_at, blue, blue_at = video.FIELDS[mode.bpp][:6]
+    return struct.pack("<QIIIBB6B", layout.vga_lfb(mode.vram_bytes), mode.pitch, mode.width, mode.height, mode.bpp, 1,
+                       red_at, red, green_at, green, blue_at, blue)
+
+
+def plan(image: bytes, path: Path, initrd: str | None, append: str, ram_bytes: int, vga_mib: int = 0) -> BootPlan:
     """Kernel, modules and information structure with their places; ImageError in words."""
     name = repr(str(path))
     offset = find_header(image)
@@ -83,7 +112,10 @@ def plan(image: bytes, path: Path, initrd: str | None, append: str, ram_bytes: i
 
     out = BootPlan("multiboot", pieces=list(program.segments), entry=program.entry, gdt=flat_gdt(8, 16))
     if flags & VIDEO_MODE:
-        out.warnings.append(f"kernel {name} asks the boot loader for a video mode; it gets none")
+        if vga_mib:
+            out.video = wanted_mode(image, offset, vga_mib)
+        else:
+            out.warnings.append(f"kernel {name} asks the boot loader for a video mode; there is no graphics card (-vga std)")
     below, _ = layout.ram_split(ram_bytes)
     free = (max(program.end, layout.HIGH_MEMORY) + 0xFFF) & ~0xFFF
     modules: list[tuple[int, int, str]] = []
@@ -116,6 +148,9 @@ def plan(image: bytes, path: Path, initrd: str | None, append: str, ram_bytes: i
     mmap = b"".join(struct.pack("<IQQI", 20, *row) for row in layout.e820(ram_bytes))
     mmap_addr = put(mmap)
     loader = put(LOADER_NAME)
+    if flags & VIDEO_MODE and vga_mib:
+        bits |= INFO_FRAMEBUFFER
+        blob[FRAMEBUFFER:INFO_SIZE] = framebuffer_fields(out.video)
     struct.pack_into("<8I", blob, 0, bits, layout.BASE_MEMORY_TOP >> 10, (below - layout.HIGH_MEMORY) >> 10, 0, cmdline,
                      len(modules), mods_addr, 0)
     struct.pack_into("<II", blob, 44, len(mmap), mmap_addr)
