@@ -26,7 +26,8 @@ void boot_name(const struct boot_entry *e, char *to, u32 room)
         snformat(to, room, "Floppy %c:", 'A' + e->index);
         return;
     case BOOT_DISK: case BOOT_CD:
-        snformat(to, room, "%s IDE %u %s: %s", e->kind == BOOT_CD ? "CD" : "Disk", d->channel, d->slave ? "slave" : "master", d->model);
+        snformat(to, room, "%s IDE %u %s: %s", e->kind == BOOT_CD ? "CD" : "Disk", d->channel, d->slave ? "slave" : "master",
+                 d->model);
         return;
     }
     char product[40];
@@ -186,7 +187,8 @@ static void report(void)
     for (u8 k = 0; k < n_boot_entries; k++) {
         struct boot_entry *e = &boot_entries[k];
         boot_name(e, name, sizeof name);
-        print("  %s\n      %s\n", name, e->priority == BOOT_NEVER ? "not in the boot order" : e->why[0] ? e->why : "started, and came back");
+        print("  %s\n      %s\n", name,
+              e->priority == BOOT_NEVER ? "not in the boot order" : e->why[0] ? e->why : "started, and came back");
     }
     if (!n_boot_entries)
         print("  There is no floppy drive, disk, CD drive or boot ROM.\n");

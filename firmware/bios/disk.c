@@ -1,6 +1,7 @@
 /* INT 13h: fixed disks from 80h, CD drives from E0h, and the way to floppies and to an emulated drive.
  *
- * Spec: IBM PC/AT Technical Reference (fixed disk BIOS); Phoenix Enhanced Disk Drive Specification 3.0; Ralf Brown's Interrupt List.
+ * Spec: IBM PC/AT Technical Reference (fixed disk BIOS); Phoenix Enhanced Disk Drive Specification 3.0;
+ * Ralf Brown's Interrupt List.
  */
 #include "disk.h"
 

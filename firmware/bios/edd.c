@@ -72,7 +72,9 @@ void choose_geometry(struct drive *d)
 {
     struct geometry *g = &d->logical;
     u16 command = channels[d->channel].command;
-    u8 asked = command == 0x1F0 ? cmos_read(0x39) >> (2 * d->slave) & 3 : command == 0x170 ? cmos_read(0x39) >> (4 + 2 * d->slave) & 3 : 0;
+    u8 asked = 0;
+    if (command == 0x1F0 || command == 0x170)
+        asked = cmos_read(0x39) >> (2 * d->slave + (command == 0x170 ? 4 : 0)) & 3;
     *g = d->physical;
     if (!asked && from_partitions(d)) {
         d->translation = g->heads == d->physical.heads && g->sectors == d->physical.sectors ? CHS_NONE : CHS_MBR;

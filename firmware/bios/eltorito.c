@@ -174,7 +174,7 @@ int eltorito_boot(struct drive *d, u8 number, char *why, u32 room)
     if (s == OK)
         e = choose();
     if (!e) {
-        snformat(why, room, s == OK ? "no entry for this kind of machine in the boot catalogue" : "read error in the boot catalogue");
+        snformat(why, room, s == OK ? "no boot catalogue entry for this machine" : "read error in the boot catalogue");
         return 0;
     }
     set_entry(d, e->media, e->lba, e->load_seg, e->count, number);

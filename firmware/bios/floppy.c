@@ -1,7 +1,8 @@
 /* INT 13h/40h for floppies (DL 0 and 1), IRQ 6: the 82077AA by DMA channel 2.
  *
- * The drive's type comes from CMOS 10h; the medium is found by trying data rates until an ID field reads, and kept in 40:90 as on the
- * AT (bits 7-6 rate, 5 double step, 4 known).  Sectors per track, gaps, times come from the table INT 1Eh points at, which programs change.
+ * The drive's type comes from CMOS 10h; the medium is found by trying data rates until an ID field reads, and kept in 40:90
+ * as on the AT (bits 7-6 rate, 5 double step, 4 known).  Sectors per track, gaps, times come from the table INT 1Eh points
+ * at, which programs change.
  * Spec: IBM PC/AT Technical Reference (diskette BIOS); Intel 82077AA data sheet; Ralf Brown's Interrupt List.
  */
 #include "disk.h"
@@ -446,7 +447,9 @@ static void parameters(struct regs *r, u8 unit)
 /* AH=17h: 1 360K in 360K, 2 360K in 1.2M, 3 1.2M in 1.2M, 4 720K. */
 static u8 set_type(struct regs *r, u8 unit)
 {
-    static const u8 states[] = { 0, 2 << 6 | KNOWN | 3, 1 << 6 | DOUBLE_STEP | KNOWN | 4, 0 << 6 | KNOWN | 5, 2 << 6 | KNOWN | 7 };
+    static const u8 states[] = {
+        0, 2 << 6 | KNOWN | 3, 1 << 6 | DOUBLE_STEP | KNOWN | 4, 0 << 6 | KNOWN | 5, 2 << 6 | KNOWN | 7,
+    };
     if (!r->al || r->al >= COUNT(states))
         return BAD_COMMAND;
     motor(unit, 0);

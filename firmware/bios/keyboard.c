@@ -6,11 +6,17 @@
 #include "keyboard.h"
 #include "keymap.h"
 
-enum { R_SHIFT = 0x01, L_SHIFT = 0x02, CTRL = 0x04, ALT = 0x08, SCROLL = 0x10, NUM = 0x20, CAPS = 0x40, INSERT = 0x80 };     /* 40:17 */
-enum { L_CTRL = 0x01, L_ALT = 0x02, SYSREQ = 0x04, PAUSE = 0x08, SCROLL_DOWN = 0x10, NUM_DOWN = 0x20, CAPS_DOWN = 0x40, INSERT_DOWN = 0x80 };
+enum {                                                                                              /* 40:17 */
+    R_SHIFT = 0x01, L_SHIFT = 0x02, CTRL = 0x04, ALT = 0x08, SCROLL = 0x10, NUM = 0x20, CAPS = 0x40, INSERT = 0x80,
+};
+enum {                                                                                              /* 40:18 */
+    L_CTRL = 0x01, L_ALT = 0x02, SYSREQ = 0x04, PAUSE = 0x08, SCROLL_DOWN = 0x10, NUM_DOWN = 0x20, CAPS_DOWN = 0x40,
+    INSERT_DOWN = 0x80,
+};
 enum { LAST_E1 = 0x01, LAST_E0 = 0x02, R_CTRL = 0x04, R_ALT = 0x08, ENHANCED = 0x10 };                 /* 40:96 */
 enum { LEDS = 0x07, ACK = 0x10, RESEND = 0x20, UPDATING = 0x40, FAILED = 0x80 };                       /* 40:97 */
-enum { K_CTRL = 0x1D, K_LSHIFT = 0x2A, K_RSHIFT = 0x36, K_ALT = 0x38, K_CAPS = 0x3A, K_NUM = 0x45, K_SCROLL = 0x46, K_INSERT = 0x52,
+enum { K_CTRL = 0x1D, K_LSHIFT = 0x2A, K_RSHIFT = 0x36, K_ALT = 0x38, K_CAPS = 0x3A, K_NUM = 0x45, K_SCROLL = 0x46,
+       K_INSERT = 0x52,
        K_DELETE = 0x53, K_PRINT = 0x37, K_SYSREQ = 0x54, K_TAB = 0x0F };
 
 static u16 buffer_at(u16 off) { return *(volatile u16 __seg_fs *)(u32)off; }

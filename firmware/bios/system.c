@@ -103,7 +103,7 @@ void int15(struct regs *r)
             done(r, 0x83);
             return;
         }
-        wait_us((u32)r->cx << 16 | r->dx);
+        sleep_us((u32)r->cx << 16 | r->dx);
         set_cf(r, 0);
         return;
     case 0x87: move_block(r); return;

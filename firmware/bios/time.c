@@ -176,6 +176,32 @@ void event_wait(struct regs *r)
     set_cf(r, 0);
 }
 
+/* INT 15h AH=86h as on the AT: the clock's interrupt counts 976 us steps while the processor halts; short waits are polled. */
+void sleep_us(u32 us)
+{
+    if (us < 2000 || inb(0x21) & 1) {
+        wait_us(us);
+        return;
+    }
+    u32 last = pm_ticks(), left = us > 1100000000 ? 0xFFFFFFFF : us / 1000 * 3580 + 36000;
+    BDA->wait_flag_ptr = (u32)BDA_SEG << 16 | __builtin_offsetof(struct bda, wait_active);
+    BDA->wait_us = us;
+    BDA->wait_active = 1;
+    irq_unmask(8);
+    cmos_read(0x0C);
+    rtc_interrupts(0x40, 1);
+    while (BDA->wait_active == 1) {
+        irq_wait();
+        u32 now = pm_ticks(), d = (now - last) & 0xFFFFFF;
+        last = now;
+        if (shared.pm_base && d >= left)            /* somebody took the clock's interrupt away */
+            break;
+        left -= d;
+    }
+    rtc_interrupts(0x40, 0);
+    BDA->wait_active = 0;
+}
+
 void int70(struct regs *r)
 {
     u8 cause = cmos_read(0x0C) & cmos_read(0x0B);

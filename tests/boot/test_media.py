@@ -1,0 +1,176 @@
+"""Small systems as published, from floppy, disk and CD, read off the screen; with SeaBIOS and with our own BIOS.
+
+EMU_GUESTS/images holds the free images (mikeos.flp, mikeos.iso, freedos722.img, bootos-os.img, tetros.img); GRUB's rescue media,
+iPXE, isolinux and memtest86+ are Debian's packages unpacked beside it.  What is not there is skipped.
+"""
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from guests import Guests
+
+import emu
+
+VGA_ROM = Path(emu.__file__).resolve().parent.parent / "roms" / "vgabios.bin"
+
+
+@pytest.fixture
+def folder(guests: Guests) -> Path:
+    """Where the guests lie."""
+    return guests.kernel.parents[2]
+
+
+def need(folder: Path, pattern: str) -> Path:
+    found = sorted(folder.glob(pattern))
+    if not found:
+        pytest.skip(f"no {pattern} among the guests")
+    return found[-1]
+
+
+@pytest.fixture(params=["seabios", "own"])
+def firmware(request: pytest.FixtureRequest, folder: Path) -> dict[str, Path]:
+    """Options for the machine: one firmware or the other; SeaBIOS's VGA BIOS with it, and as long as there is none of ours."""
+    options = {}
+    if request.param == "seabios" or not VGA_ROM.exists():
+        options["vga_rom"] = need(folder, "seabios-*/usr/share/seabios/vgabios-stdvga.bin")
+    if request.param == "seabios":
+        options["firmware"] = need(folder, "seabios-*/usr/share/seabios/bios.bin")
+    return options
+
+
+def copy(image: Path, tmp_path: Path) -> Path:
+    """To write on."""
+    path = tmp_path / image.name
+    shutil.copyfile(image, path)
+    return path
+
+
+# ---- GRUB ---------------------------------------------------------------------------------------------------------------
+GRUB = [("floppy.img", "fda", "(fd0)"), ("cdrom.iso", "cdrom", "(cd)"), ("usb.img", "hda", "(hd0)")]
+
+
+@pytest.mark.parametrize(("name", "drive", "device"), GRUB, ids=[g[1] for g in GRUB])
+def test_grub(folder, firmware, name, drive, device):
+    """GRUB's shell from each kind of medium: devices, PCI, power off."""
+    image = need(folder, f"grub-rescue-pc-*/usr/lib/grub-rescue/grub-rescue-{name}")
+    with emu.Machine(memory="64M", snapshot=drive != "cdrom", icount_shift=4, **firmware, **{drive: image}) as vm:
+        vm.screen.expect("GNU GRUB", timeout=30)
+        vm.keyboard.type("c")
+        vm.screen.expect("grub>", timeout=10)
+        vm.keyboard.type("ls\n")
+        vm.screen.expect(device, timeout=20)
+        vm.keyboard.type("clear\nlspci\n")
+        vm.screen.expect(re.compile(r"8086:1237"), timeout=20)
+        vm.keyboard.type("halt\n")
+        assert vm.run(20).reason == "poweroff"
+
+
+# ---- DOS ----------------------------------------------------------------------------------------------------------------
+def dos(vm: emu.Machine, command: str, answer: str) -> None:
+    """A command on an empty screen."""
+    vm.keyboard.type("cls\n")
+    vm.screen.expect(re.compile(r"\A\s*A:\\>\s*\Z"), timeout=60)
+    vm.keyboard.type(f"{command}\n")
+    vm.screen.expect(re.compile(answer), timeout=60)
+
+
+def test_freedos(folder, firmware, tmp_path):
+    """Commands, a program made by DEBUG and by NASM, files that stay."""
+    image = copy(need(folder, "images/freedos722.img"), tmp_path)
+    with emu.Machine(memory="16M", fda=image, **firmware) as vm:
+        vm.screen.expect(re.compile(r"A:\\>"), timeout=60)
+        dos(vm, "dir", r"bytes free")
+        dos(vm, "copy autoexec.bat kept.txt", r"(?s)kept\.txt.*A:\\>")
+        vm.keyboard.type("cls\ndebug\n")
+        vm.screen.expect(re.compile(r"^-", re.M), timeout=20)
+        vm.keyboard.type("r\n")
+        vm.screen.expect(re.compile(r"AX=[0-9A-F]{4} +BX=[0-9A-F]{4}"), timeout=20)
+        vm.keyboard.type("q\n")
+        for line in ("org 100h", "mov dx,t", "mov ah,9", "int 21h", "ret", "t db 'made by nasm$'"):
+            dos(vm, f"echo {line}>>p.asm", r"(?s)p\.asm\s+A:\\>")
+        dos(vm, "nasm -f bin -o p.com p.asm", r"(?s)p\.asm\s+A:\\>")
+        dos(vm, "p", r"made by nasm")
+    listing = subprocess.run(["mdir", "-i", str(image), "-b", "::"], capture_output=True, text=True, check=True).stdout \
+        if shutil.which("mdir") else None
+    if listing is not None:
+        assert "KEPT.TXT" in listing.upper() and "P.COM" in listing.upper()
+    with emu.Machine(memory="16M", fda=image, **firmware) as vm:
+        vm.screen.expect(re.compile(r"A:\\>"), timeout=60)
+        dos(vm, "p", r"made by nasm")
+
+
+# ---- others -------------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("drive", ["fda", "cdrom"])
+def test_mikeos(folder, firmware, drive):
+    """Its command line, from a floppy and from a CD's emulated floppy."""
+    image = need(folder, "images/mikeos.flp" if drive == "fda" else "images/mikeos.iso")
+    with emu.Machine(memory="16M", snapshot=drive == "fda", **firmware, **{drive: image}) as vm:
+        vm.screen.expect("Please select an interface", timeout=30)
+        vm.keyboard.press("right")
+        vm.keyboard.type("\n")
+        vm.screen.expect(re.compile(r"^>", re.M), timeout=20)
+        vm.keyboard.type("dir\n")
+        vm.screen.expect(re.compile("KERNEL.BIN"), timeout=20)
+
+
+def test_bootos(folder, firmware, tmp_path):
+    """A monitor in one sector: it enters a program, saves it on the floppy and runs it."""
+    with emu.Machine(memory="16M", fda=emu.Disk(need(folder, "images/bootos-os.img"), snapshot=True), **firmware) as vm:
+        vm.screen.expect(re.compile(r"\$"), timeout=30)
+        vm.keyboard.type("ver\n")
+        vm.screen.expect("bootOS", timeout=20)
+
+
+def test_tetros(folder, firmware):
+    """Pieces fall by the BIOS timer and move by its keyboard."""
+    with emu.Machine(memory="16M", fda=emu.Disk(need(folder, "images/tetros.img"), snapshot=True), **firmware) as vm:
+        vm.run(5)
+        first = vm.screen.cells()
+        vm.run(3)
+        fallen = vm.screen.cells()
+        assert first is not None and fallen is not None and (first != fallen).any()
+        vm.keyboard.press("left")
+        vm.run(0.1)
+        assert (vm.screen.cells() != fallen).any()
+
+
+def test_ipxe_shell(folder, firmware):
+    """iPXE's CD: isolinux loads it, Ctrl-B leads to its command line."""
+    with emu.Machine(memory="64M", cdrom=need(folder, "ipxe-*/usr/lib/ipxe/ipxe.iso"), **firmware) as vm:
+        vm.screen.expect("Press Ctrl-B", timeout=30)
+        vm.keyboard.press("ctrl-b")
+        vm.screen.expect("iPXE>", timeout=30)
+        vm.keyboard.type("cpuid --ext 29 && echo long || echo short\n")
+        vm.screen.expect(re.compile(r"^(long|short)", re.M), timeout=20)
+
+
+@pytest.fixture
+def isolinux(folder, tmp_path) -> Path:
+    """A CD with isolinux and memtest86+."""
+    if not shutil.which("xorriso"):
+        pytest.skip("xorriso makes the CD")
+    tree = tmp_path / "tree" / "isolinux"
+    tree.mkdir(parents=True)
+    for pattern, name in (("isolinux-*/usr/lib/ISOLINUX/isolinux.bin", "isolinux.bin"),
+                          ("syslinux-common-*/usr/lib/syslinux/modules/bios/ldlinux.c32", "ldlinux.c32"),
+                          ("memtest86+-*/boot/memtest86+ia32.bin", "memtest")):
+        shutil.copyfile(need(folder, pattern), tree / name)
+    (tree / "isolinux.cfg").write_text("PROMPT 1\nTIMEOUT 0\nLABEL memtest\n  KERNEL memtest\n")
+    iso = tmp_path / "cd.iso"
+    boot = ["-b", "isolinux/isolinux.bin", "-c", "isolinux/boot.cat", "-no-emul-boot", "-boot-load-size", "4", "-boot-info-table"]
+    command = ["xorriso", "-as", "mkisofs", "-quiet", "-o", str(iso), *boot, str(tree.parent)]
+    subprocess.run(command, check=True, capture_output=True)
+    return iso
+
+
+def test_isolinux_and_memtest(isolinux, firmware):
+    """The boot prompt takes a label; memtest86+ makes a pass over 16 MB (an instruction is 16 ns: its waits are short)."""
+    with emu.Machine(memory="16M", cdrom=isolinux, icount_shift=4, **firmware) as vm:
+        vm.screen.expect("boot:", timeout=60)
+        vm.keyboard.type("memtest\n")
+        vm.screen.expect("Memtest86+ v6", timeout=60)
+        vm.screen.expect(re.compile(r"Pass: +1 +Errors: 0"), timeout=900)
