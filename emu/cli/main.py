@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from .. import __version__
 from ..boards import Board
 from ..errors import ConfigError, EmuError, ImageError, suggest
+from ..frontends.window import why_not
 from ..roms import rom_path
 from . import status
 from .help import OVERVIEW
@@ -18,14 +19,14 @@ COMMANDS = ("run", "demo", "info", "help")
 
 
 def demo(argv: Sequence[str]) -> int:
-    """Boot the demo guest on this terminal; further options as for run."""
+    """Boot the demo guest in a window, or on this terminal where there is no screen; further options as for run."""
     try:
         kernel = rom_path("demo.elf")
     except ImageError as error:
         say("emu demo", str(error))
         return status.IMAGE
     given = {word.lstrip("-") for word in argv if word.startswith("-")}
-    own = ["-nographic"] if not given & {"display", "serial", "nographic"} else []
+    own = ["-nographic"] if not given & {"display", "serial", "nographic"} and why_not() else []
     return run_command("emu demo", ["-kernel", str(kernel), "-m", "32", *own, *argv], {})
 
 

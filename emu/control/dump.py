@@ -55,7 +55,7 @@ class Format:
         bits = self.size * 8
         value &= (1 << bits) - 1
         if self.kind == "o":
-            return "0" + format(value, f"0{(bits + 2) // 3}o")
+            return ("0" + format(value, "o") if value else "0").rjust((bits + 2) // 3)
         if self.kind == "d":
             return format(value - (1 << bits) if value >> (bits - 1) else value, f"{(bits * 10 + 32) // 33}d")
         if self.kind == "u":

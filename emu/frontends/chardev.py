@@ -244,8 +244,8 @@ class UnixChardev(_Reader):
 
     def write(self, data: bytes) -> None:
         conn = self._conn
-        if conn is not None and not write_all(conn.fileno(), data):
-            self._conn = None
+        if conn is not None:
+            write_all(conn.fileno(), data)      # a client that has gone is noticed when all it sent has been read
 
     def _read_loop(self) -> None:
         while True:

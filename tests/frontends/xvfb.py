@@ -49,7 +49,11 @@ class XScreen:
 
     def window(self, pid: int, seconds: float = 60) -> str:
         """The id of the window of a process."""
-        return wait_for(lambda: self.xdo("search", "--pid", str(pid)).split("\n")[0], seconds, f"no window of process {pid}")
+        def named() -> str:
+            """SDL has helper windows: ours has our title."""
+            ids = self.xdo("search", "--pid", str(pid)).split()
+            return next((one for one in ids if "[" in self.title(one)), "")
+        return wait_for(named, seconds, f"no window of process {pid}")
 
     def title(self, window: str) -> str:
         """What stands above a window."""
