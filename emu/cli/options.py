@@ -542,4 +542,5 @@ def parse(argv: Sequence[str], options: Options | None = None) -> Options:
     return out
 
 
-from . import display_options as display_options, drive_options as drive_options, netopts as netopts  # noqa: E402, I001  register their options in TABLE
+# these register their options in TABLE
+from . import display_options as display_options, drive_options as drive_options, netopts as netopts  # noqa: E402, I001

@@ -10,8 +10,8 @@ from emu_core_pyx.types cimport u8, u16, u32, u64
 from emu_core_pyx.cpu.state cimport CPU
 from emu_core_pyx.cpu.bits cimport (
     CR0_PE, CR4_VME, CS, DS, ES, EV_STOP, EXC_DB, EXC_DF, EXC_GP, EXC_MC, EXC_NMI, EXC_NONE, EXC_NP, EXC_PF, EXC_TS,
-    F_AC, F_IF, F_IOPL, F_NT, F_RF, F_TF, F_VIF, F_VIP, F_VM, FS, GS, RAX, RBX, RCX, RDX, RIP, RSP, SEG_CODE, SEG_DPL, SEG_DPL_SHIFT,
-    SEG_EC, SEG_P, SEG_S, SEG_TYPE, SS, STOP_SHUTDOWN, TR,
+    F_AC, F_IF, F_IOPL, F_NT, F_RF, F_TF, F_VIF, F_VIP, F_VM, FS, GS, RAX, RBX, RCX, RDX, RIP, RSP, SEG_CODE, SEG_DPL,
+    SEG_DPL_SHIFT, SEG_EC, SEG_P, SEG_S, SEG_TYPE, SS, STOP_SHUTDOWN, TR,
 )
 from emu_core_pyx.cpu.flags cimport get_eflags, put_eflags
 from emu_core_pyx.cpu.control cimport DR6_BD, DR7_GD

@@ -11,7 +11,8 @@ import emu
 # Boot sector: read 4 sectors at C 1, H 1, S 3 to 0x8000 (INT 13h), print them on COM1 up to a zero byte, write one sector back to
 # C 2, H 0, S 5, say W (or the error code) and leave by isa-debug-exit.
 BOOT = bytes.fromhex(
-    "fa31c08ed88ec08ed0bc007cfbb80402b90301ba0001bb0080cd137222be0080ac84c07406baf803eeebf5b80103b90502ba0000bb0080cd137204b057eb04"
+    "fa31c08ed88ec08ed0bc007cfbb80402b90301ba0001bb0080cd137222be008"
+    "0ac84c07406baf803eeebf5b80103b90502ba0000bb0080cd137204b057eb04"
     "88e00430baf803eeba0105eeebfe")
 
 
