@@ -127,6 +127,7 @@ SERVICES = {0x10: "video", 0x11: "equipment", 0x12: "memory size", 0x13: "disk",
             0x17: "printer", 0x18: "no boot device", 0x19: "bootstrap", 0x1A: "clock", 0x1B: "Ctrl-Break", 0x1C: "tick",
             0x20: "DOS exit", 0x21: "DOS", 0x25: "DOS disk read", 0x26: "DOS disk write", 0x27: "DOS stay resident",
             0x28: "DOS idle", 0x29: "DOS console", 0x2F: "multiplex", 0x31: "DPMI", 0x33: "mouse driver", 0x67: "EMS"}
+TELETYPE = (0x10, 0x0E)
 FUNCTIONS = {
     (0x10, 0x00): "set mode", (0x10, 0x02): "set cursor", (0x10, 0x06): "scroll up", (0x10, 0x09): "write character",
     (0x10, 0x0E): "teletype", (0x10, 0x0F): "get mode", (0x10, 0x13): "write string", (0x10, 0x4F): "VBE",
@@ -143,21 +144,30 @@ FUNCTIONS = {
 
 
 def call_lines(engine: Engine, count: int) -> list[str]:
-    """The last BIOS and DOS calls, oldest first; equal ones that follow each other are one line."""
+    """The last BIOS and DOS calls, oldest first; equal ones that follow each other, and texts by teletype, are one line."""
     lines: list[str] = []
-    times = 0
-    for row in engine.calls()[-count:]:
+    last = ""
+    times, written = 1, ""
+    for row in engine.calls():
         vector, ah = row["vector"], row["ax"] >> 8 & 0xFF
-        words = " ".join(w for w in (SERVICES.get(vector, ""), FUNCTIONS.get((vector, ah), "")) if w)
-        regs = " ".join(f"{n}={row[n]:04x}" for n in ("ax", "bx", "cx", "dx", "ds", "es"))
-        text = f"int {vector:02x}h ah={ah:02x}h {words:<22} {regs} from {row['cs']:04x}:{row['ip'] - 2 & 0xFFFF:04x}"
-        if lines and lines[-1].split("  ", 1)[1].split("  (", 1)[0] == text:
-            times += 1
-            lines[-1] = f"insn {row['icount']:>12}  {text}  ({times} times)"
+        head = f"insn {row['icount']:>12}  int {vector:02x}h ah={ah:02x}h "
+        if (vector, ah) == TELETYPE:
+            written += chr(row["ax"] & 0xFF)
+            text = "video teletype"
+            line = f"{head}{text} {written[-60:]!r} from {row['cs']:04x}:{row['ip'] - 2 & 0xFFFF:04x}"
         else:
-            times = 1
-            lines.append(f"insn {row['icount']:>12}  {text}")
-    return lines
+            written = ""
+            words = " ".join(w for w in (SERVICES.get(vector, ""), FUNCTIONS.get((vector, ah), "")) if w)
+            regs = " ".join(f"{n}={row[n]:04x}" for n in ("ax", "bx", "cx", "dx", "ds", "es"))
+            text = f"{words:<22} {regs} from {row['cs']:04x}:{row['ip'] - 2 & 0xFFFF:04x}"
+            line = head + text
+        if lines and text == last:
+            times += 1
+            lines[-1] = line if written else f"{line} ({times} times)"
+        else:
+            times, last = 1, text
+            lines.append(line)
+    return lines[-count:]
 
 
 def screen_lines(text: str) -> list[str]:
