@@ -2,8 +2,9 @@
 
 An endpoint hands received bytes to its owner in order and keeps a window open for what the owner has not consumed yet; it
 sends what was written, within the guest's window, and sends again what is not acknowledged in time.  The wire loses nothing
-but what a full receive ring drops, so there is no congestion control beyond a limit on bytes in flight.  Not here: SACK,
-timestamps, urgent data (delivered in line), keep-alive.  Spec: RFC 9293, RFC 6298 (timer), RFC 7323 (window scale).
+but what a full receive ring drops, so congestion control is a window that starts open, shrinks on a loss and grows back.
+Not here: SACK, timestamps, urgent data (delivered in line), keep-alive.  Spec: RFC 9293, RFC 6298 (timer), RFC 7323 (window
+scale).
 """
 from __future__ import annotations
 
@@ -73,6 +74,7 @@ class Endpoint:
         self._early_fin: int | None = None
         self._ack_due = False
         self._dup = 0
+        self._cwnd = IN_FLIGHT          # shrinks when something was lost, and grows back with every acknowledgement
         self._rto = RTO_NS
         self._tries = 0
         self.deadline: int | None = None    # virtual time of the retransmission or TIME-WAIT timer
@@ -210,6 +212,7 @@ class Endpoint:
             if after(self._una, self._nxt):
                 self._nxt = self._una
             self._dup = self._tries = 0
+            self._cwnd = min(self._cwnd + self.mss, IN_FLIGHT)
             self._rto = RTO_NS
             self._arm()
             if fin:
@@ -221,6 +224,7 @@ class Endpoint:
         elif not seg.body and not seg.flags & FIN and self._una != self._max and not opened:
             self._dup += 1
             if self._dup == 3:
+                self._cwnd = max(self._cwnd // 2, 4 * self.mss)
                 self._resend()
         self._push()
 
@@ -293,7 +297,7 @@ class Endpoint:
         """Send what the window and the limit allow."""
         if self.state not in (ESTABLISHED, CLOSE_WAIT, FIN_WAIT_1, CLOSING, LAST_ACK):
             return
-        limit = min(self._wnd, IN_FLIGHT)
+        limit = min(self._wnd, self._cwnd)
         while True:
             flying = self._nxt - self._una & MASK
             size = min(len(self._buffer) - flying, limit - flying, self.mss)
@@ -363,6 +367,7 @@ class Endpoint:
             return
         self._rto = min(self._rto * 2, RTO_MAX_NS)
         self._dup = 0
+        self._cwnd = 4 * self.mss
         if self._wnd and self.state not in (SYN_SENT, SYN_RECEIVED):
             self._nxt = self._una       # everything behind it may be lost, too
             self._push()

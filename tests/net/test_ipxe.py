@@ -47,21 +47,24 @@ def boots(nic: Nic, **options: object) -> None:
 
 @pytest.mark.parametrize("model", CARDS)
 def test_the_kernel_image_loads_linux_by_tftp(tftp: Path, model: str) -> None:
-    boots(Nic(model, netdev=UserConfig(tftp=tftp, bootfile="boot.ipxe")), kernel=find("usr/lib/ipxe/ipxe.lkrn"))
+    boots(Nic(model, netdev=UserConfig(tftp=tftp, bootfile="boot.ipxe")), kernel=find("boot/ipxe.lkrn"))
 
 
 def test_the_cd_loads_linux_by_tftp(tftp: Path) -> None:
     boots(Nic(netdev=UserConfig(tftp=tftp, bootfile="boot.ipxe")), cdrom=find("usr/lib/ipxe/ipxe.iso"), boot="d")
 
 
-@pytest.mark.parametrize("model", CARDS)
+@pytest.mark.parametrize("model", [
+    "e1000", pytest.param("ne2k_pci", marks=pytest.mark.xfail(
+        reason="stalls after some 200 KB: the small ring overflows and iPXE falls silent")),
+])
 def test_http_by_a_peer(tftp: Path, tmp_path: Path, model: str) -> None:
     """The script is iPXE's initrd; names, addresses and HTTP come from functions in this process."""
     lan = Peer("10.7.0.1", dhcp="10.7.0.20", names={"server.lan": "10.7.0.1"})
     lan.serve_http({f"/{name}": (tftp / name).read_bytes() for name in ("vmlinuz", "initrd.gz")})
     script = tmp_path / "http.ipxe"
     script.write_text(SCRIPT.replace("#!ipxe\n", "#!ipxe\ndhcp\n").format("http://server.lan/"))
-    boots(Nic(model, peer=lan), kernel=find("usr/lib/ipxe/ipxe.lkrn"), initrd=script)
+    boots(Nic(model, peer=lan), kernel=find("boot/ipxe.lkrn"), initrd=script)
 
 
 @pytest.mark.parametrize("firmware", ["ours", "seabios"])
