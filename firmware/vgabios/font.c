@@ -11,7 +11,7 @@ static void plane_2(int on)
         out_index(0x3C4, 4, 7);
     } else {
         out_index(0x3C4, 2, 3);
-        out_index(0x3C4, 4, 3);
+        out_index(0x3C4, 4, 2);
     }
     out_index(0x3C4, 0, 3);
     out_index(0x3CE, 4, on ? 2 : 0);

@@ -308,8 +308,11 @@ void set_cursor_shape(u8 start, u8 end)
         else
             first = (u8)((last + 1) * height / 8 - 2);
         last = (u8)((last + 1) * height / 8 - 1);
-        if (height >= 14 && last == height - 1)
-            first--, last--;
+        if (height >= 14 && last == height - 1) {
+            if (first)
+                first--;
+            last--;
+        }
     }
     out_index(crtc, 0x0A, (start & 0x20) | (first & 0x1F));
     out_index(crtc, 0x0B, last);

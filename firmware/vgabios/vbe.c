@@ -4,7 +4,7 @@
 
 enum { ID, XRES, YRES, BPP, ENABLE, BANK, VWIDTH, VHEIGHT, XOFF, YOFF, MEMORY };
 enum { ON = 1, CAPS = 2, DAC8 = 0x20, LFB = 0x40, NO_CLEAR = 0x80 };
-enum { OK = 0x004F, FAILED = 0x014F, WRONG_MODE = 0x034F };
+enum { OK = 0x004F, FAILED = 0x014F, WRONG_MODE = 0x034F, UNKNOWN = 0x0100 };
 
 static u16 dispi_read(u16 index) { out16(0x1CE, index); return in16(0x1CF); }
 static void dispi_write(u16 index, u16 v) { out16(0x1CE, index); out16(0x1CF, v); }
@@ -152,12 +152,12 @@ static void standard_info(struct regs *r, u8 number)
     put16(seg, at + 4, 64);
     put16(seg, at + 6, 64);
     put16(seg, at + 8, segment_of(number));
-    put16(seg, at + 16, kind == TEXT ? m->cols * 2 : kind == PLANAR || kind == CGA2 || kind == CGA4 ? 80 : 320);
+    put16(seg, at + 16, kind == TEXT ? m->cols * 2 : kind == PLANAR ? m->cols : kind == CGA2 || kind == CGA4 ? 80 : 320);
     put16(seg, at + 18, kind == TEXT ? m->cols : m->cols * 8);
     put16(seg, at + 20, kind == TEXT ? m->rows + 1 : (m->rows + 1) * height);
-    put8(seg, at + 22, 8);
+    put8(seg, at + 22, kind == TEXT ? 9 : 8);
     put8(seg, at + 23, height);
-    put8(seg, at + 24, kind == TEXT || kind == PLANAR ? 4 : 1);
+    put8(seg, at + 24, kind == PLANAR ? 4 : 1);
     put8(seg, at + 25, kind == PACKED ? 8 : kind == CGA4 ? 2 : kind == CGA2 || number == 0x11 ? 1 : 4);
     put8(seg, at + 26, 1);
     put8(seg, at + 27, kind == TEXT ? 0 : kind == PLANAR ? 3 : kind == PACKED ? 4 : 1);
@@ -231,7 +231,7 @@ static void set(struct regs *r)
         r->ax = FAILED;
         return;
     }
-    set_mode(modes[k].bpp == 4 ? 0x12 : 0x13);          /* what the standard registers should say meanwhile */
+    set_mode((modes[k].bpp == 4 ? 0x12 : 0x13) | clear);        /* what the standard registers should say meanwhile */
     dispi_write(XRES, modes[k].width);
     dispi_write(YRES, modes[k].height);
     dispi_write(BPP, modes[k].bpp);
@@ -247,7 +247,7 @@ static void set(struct regs *r)
 
 static void window(struct regs *r)
 {
-    if (!(dispi_read(ENABLE) & ON)) {
+    if ((dispi_read(ENABLE) & (ON | LFB)) != ON) {      /* there are no windows beside a linear frame buffer */
         r->ax = WRONG_MODE;
     } else if (r->bl || (r->bh == 0 && r->dx >= dispi_read(MEMORY)) || r->bh > 1) {
         r->ax = FAILED;
@@ -491,5 +491,5 @@ void vbe(struct regs *r)
     } else if (r->al == 0x15)
         edid(r);
     else
-        r->ax = FAILED;
+        r->ax = UNKNOWN;
 }
