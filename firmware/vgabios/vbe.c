@@ -183,7 +183,7 @@ static void mode_info(struct regs *r)
     if (images > 256)
         images = 256;
     zero(seg, at, 256);
-    put16(seg, at, !fits((u32)k) ? 0x1A : modes[k].bpp == 4 ? 0x1F : 0x9B);
+    put16(seg, at, !fits((u32)k) ? 0x1A : modes[k].bpp == 4 ? 0x1B : 0x9B);
     put8(seg, at + 2, 7);
     put16(seg, at + 4, 64);
     put16(seg, at + 6, 64);
@@ -197,9 +197,8 @@ static void mode_info(struct regs *r)
     put8(seg, at + 23, 16);
     put8(seg, at + 24, modes[k].bpp == 4 ? 4 : 1);
     put8(seg, at + 25, modes[k].bpp);
-    put8(seg, at + 26, modes[k].bpp == 4 ? 1 : (u8)((bytes + 0xFFFF) >> 16));
+    put8(seg, at + 26, 1);                   /* banks of scan lines: none, as ever but in CGA modes */
     put8(seg, at + 27, modes[k].bpp == 4 ? 3 : modes[k].bpp == 8 ? 4 : 6);
-    put8(seg, at + 28, modes[k].bpp == 4 ? 0 : 64);
     put8(seg, at + 29, (u8)(images - 1));
     put8(seg, at + 30, 1);
     colour_fields(seg, at + 31, modes[k].bpp);
@@ -260,9 +259,20 @@ static void window(struct regs *r)
     }
 }
 
+/* Pixels of the longest line: 16 bits of bytes, and the screen's height of them in memory. */
+static u16 longest_line(u16 bpp)
+{
+    u32 unit = bpp == 4 ? 1 : bpp / 8, most = ((u32)dispi_read(MEMORY) << 16) / dispi_read(YRES);
+    most = bpp == 4 ? most * 2 : most / unit;
+    if (bpp != 4 && most > 0xFFFF / unit)
+        most = 0xFFFF / unit;
+    return (u16)((most > 0x7FF8 ? 0x7FF8 : most) & ~7u);
+}
+
 static void line_length(struct regs *r)
 {
-    u16 bpp = dispi_read(BPP), width = r->cx, bytes;
+    u32 width = r->cx;
+    u16 bpp = dispi_read(BPP);
     if (!(dispi_read(ENABLE) & ON)) {
         r->ax = WRONG_MODE;
         return;
@@ -270,29 +280,28 @@ static void line_length(struct regs *r)
     if (bpp == 15)
         bpp = 16;
     if (r->bl == 3) {
-        width = 0x7FF8;
-        r->bx = (u16)pitch_of(width, (u8)bpp);
-        r->cx = width;
-        r->dx = dispi_read(VHEIGHT);
+        width = longest_line(bpp);
+        r->bx = (u16)pitch_of((u16)width, (u8)bpp);
+        r->cx = (u16)width;
+        width = ((u32)dispi_read(MEMORY) << 16) / (pitch_of((u16)width, (u8)bpp) * (bpp == 4 ? 4 : 1));
+        r->dx = (u16)(width > 0xFFFF ? 0xFFFF : width);
         r->ax = OK;
         return;
     }
     if (r->bl == 2)
-        width = bpp == 4 ? r->cx * 8 : (u16)((r->cx + bpp / 8 - 1) / (bpp / 8));
+        width = bpp == 4 ? (u32)r->cx * 8 : ((u32)r->cx + bpp / 8 - 1) / (bpp / 8);
     if (r->bl == 0 || r->bl == 2) {
-        if (width < dispi_read(XRES)) {
-            r->ax = 0x024F;
+        if (width < dispi_read(XRES) || width > longest_line(bpp)) {
+            r->ax = 0x024F;             /* not on this hardware */
             return;
         }
-        dispi_write(VWIDTH, width);
+        dispi_write(VWIDTH, (u16)width);
     } else if (r->bl != 1) {
         r->ax = FAILED;
         return;
     }
-    width = dispi_read(VWIDTH);
-    bytes = (u16)pitch_of(width, (u8)bpp);
-    r->bx = bytes;
-    r->cx = width;
+    r->cx = dispi_read(VWIDTH);
+    r->bx = (u16)pitch_of(r->cx, (u8)bpp);
     r->dx = dispi_read(VHEIGHT);
     r->ax = OK;
 }
