@@ -16,11 +16,13 @@ static u16 cga_at(u16 y, u16 byte) { return (u16)((y & 1 ? 0x2000 : 0) + (y >> 1
 
 static u16 planar_at(u16 x, u16 y, u8 page) { return (u16)(bda16(PAGE_SIZE) * page + y * bda16(COLS) + (x >> 3)); }
 
-void write_pixel(u8 colour, u16 x, u16 y, u8 page)
+static void pixel_to(u8 colour, u16 x, u16 y, u8 page)
 {
     u8 kind = kind_of(bda8(MODE)), shift, v, mask;
     u16 at;
-    if (kind == PACKED) {
+    if (kind == LINEAR) {
+        linear_write_pixel(colour, x, y);
+    } else if (kind == PACKED) {
         put8(0xA000, (u16)(y * 320 + x), colour);
     } else if (kind == PLANAR) {
         at = planar_at(x, y, page);
@@ -52,10 +54,12 @@ void write_pixel(u8 colour, u16 x, u16 y, u8 page)
     }
 }
 
-u8 read_pixel(u16 x, u16 y, u8 page)
+static u8 pixel_at(u16 x, u16 y, u8 page)
 {
     u8 kind = kind_of(bda8(MODE)), v = 0;
     u32 plane;
+    if (kind == LINEAR)
+        return linear_read_pixel(x, y);
     if (kind == PACKED)
         return get8(0xA000, (u16)(y * 320 + x));
     if (kind == PLANAR) {
@@ -71,14 +75,16 @@ u8 read_pixel(u16 x, u16 y, u8 page)
     return kind == CGA2 ? get8(0xB800, cga_at(y, x >> 3)) >> (7 - (x & 7)) & 1 : 0;
 }
 
-void draw_char(u8 c, u8 row, u8 col, u8 colour, u8 page)
+static void draw(u8 c, u8 row, u8 col, u8 colour, u8 page)
 {
     u8 kind = kind_of(bda8(MODE)), height = height_of(), y, bits;
     u16 at, line = row * height;
     u32 x;
     for (y = 0; y < height; y++, line++) {
         bits = glyph_row(c, y);
-        if (kind == PLANAR) {
+        if (kind == LINEAR) {
+            linear_glyph_row(bits, col * 8, line, colour);
+        } else if (kind == PLANAR) {
             at = planar_at(col * 8, line, page);
             if (colour & 0x80) {
                 out_index(0x3CE, 3, 0x18);
@@ -118,7 +124,7 @@ void draw_char(u8 c, u8 row, u8 col, u8 colour, u8 page)
 }
 
 /* Which character stands there; 0 if none. */
-u8 match_char(u8 row, u8 col, u8 page)
+static u8 match(u8 row, u8 col, u8 page)
 {
     u8 height = height_of(), y, bits, want;
     u32 c, x;
@@ -126,7 +132,7 @@ u8 match_char(u8 row, u8 col, u8 page)
     for (y = 0; y < height && y < 16; y++) {
         bits = 0;
         for (x = 0; x < 8; x++)
-            if (read_pixel((u16)(col * 8 + x), (u16)(row * height + y), page))
+            if (pixel_at((u16)(col * 8 + x), (u16)(row * height + y), page))
                 bits |= 0x80 >> x;
         seen[y] = bits;
     }
@@ -146,7 +152,9 @@ u8 match_char(u8 row, u8 col, u8 page)
 static void move_line(u16 to, u16 from, u8 left, u8 width, u8 page)
 {
     u8 kind = kind_of(bda8(MODE));
-    if (kind == PLANAR)
+    if (kind == LINEAR)
+        linear_copy(left * 8, to, from, width * 8);
+    else if (kind == PLANAR)
         copy8(0xA000, planar_at(left * 8, to, page), 0xA000, planar_at(left * 8, from, page), width, 0);
     else if (kind == PACKED)
         copy8(0xA000, (u16)(to * 320 + left * 8), 0xA000, (u16)(from * 320 + left * 8), width * 8, 0);
@@ -159,7 +167,9 @@ static void move_line(u16 to, u16 from, u8 left, u8 width, u8 page)
 static void clear_line(u16 line, u8 left, u8 width, u8 fill, u8 page)
 {
     u8 kind = kind_of(bda8(MODE));
-    if (kind == PLANAR) {
+    if (kind == LINEAR) {
+        linear_fill(left * 8, line, width * 8, fill);
+    } else if (kind == PLANAR) {
         out_index(0x3CE, 5, 2);
         fill8(0xA000, planar_at(left * 8, line, page), fill & 0x0F, width);
         out_index(0x3CE, 5, 0);
@@ -172,7 +182,7 @@ static void clear_line(u16 line, u8 left, u8 width, u8 fill, u8 page)
     }
 }
 
-void scroll_graphics(u8 lines, u8 top, u8 left, u8 bottom, u8 right, u8 fill, int down)
+static void move(u8 lines, u8 top, u8 left, u8 bottom, u8 right, u8 fill, int down)
 {
     u8 height = height_of(), width = right - left + 1, page = bda8(PAGE), planar = kind_of(bda8(MODE)) == PLANAR;
     u16 first = top * height, total = (bottom - top + 1) * height, step = lines * height, k;
@@ -188,4 +198,50 @@ void scroll_graphics(u8 lines, u8 top, u8 left, u8 bottom, u8 right, u8 fill, in
             clear_line(to, left, width, fill, page);
         }
     }
+}
+
+/* What the other files call: VESA's bank is afterwards as it was. */
+static u16 bank_now(void) { return kind_of(bda8(MODE)) == LINEAR ? vbe_bank() : 0; }
+
+static void bank_back(u16 bank)
+{
+    if (kind_of(bda8(MODE)) == LINEAR)
+        vbe_set_bank(bank);
+}
+
+void write_pixel(u8 colour, u16 x, u16 y, u8 page)
+{
+    u16 bank = bank_now();
+    pixel_to(colour, x, y, page);
+    bank_back(bank);
+}
+
+u8 read_pixel(u16 x, u16 y, u8 page)
+{
+    u16 bank = bank_now();
+    u8 v = pixel_at(x, y, page);
+    bank_back(bank);
+    return v;
+}
+
+void draw_char(u8 c, u8 row, u8 col, u8 colour, u8 page)
+{
+    u16 bank = bank_now();
+    draw(c, row, col, colour, page);
+    bank_back(bank);
+}
+
+u8 match_char(u8 row, u8 col, u8 page)
+{
+    u16 bank = bank_now();
+    u8 c = match(row, col, page);
+    bank_back(bank);
+    return c;
+}
+
+void scroll_graphics(u8 lines, u8 top, u8 left, u8 bottom, u8 right, u8 fill, int down)
+{
+    u16 bank = bank_now();
+    move(lines, top, left, bottom, right, fill, down);
+    bank_back(bank);
 }

@@ -56,7 +56,7 @@ ROM struct mode *find_mode(u8 mode)
 
 static ROM u8 mode_control[8] = {0x2C, 0x28, 0x2D, 0x29, 0x2A, 0x2E, 0x1E, 0x29};      /* what a CGA's 3D8h would hold */
 
-u8 kind_of(u8 mode) { return mode < 0x14 ? kinds[mode] : TEXT; }
+u8 kind_of(u8 mode) { return mode == VESA_MODE ? LINEAR : mode < 0x14 ? kinds[mode] : TEXT; }
 
 u16 segment_of(u8 mode)
 {
@@ -282,7 +282,7 @@ void set_page(u8 page)
 {
     u8 mode = bda8(MODE);
     u16 crtc = bda16(CRTC), start, at;
-    if (page > 7)
+    if (page > 7 || kind_of(mode) == LINEAR)
         return;
     start = bda16(PAGE_SIZE) * page;
     if (kind_of(mode) == PACKED || kind_of(mode) == CGA4 || kind_of(mode) == CGA2)

@@ -32,6 +32,15 @@ static ROM char vendor[] = "emu", product[] = "emu VGA", revision[] = "1.0";
 
 static int present(void) { u16 id = dispi_read(ID); return id >= 0xB0C0 && id <= 0xB0CF; }
 
+u16 vbe_bpp(void) { return dispi_read(BPP); }
+u16 vbe_width(void) { return dispi_read(VWIDTH); }
+u16 vbe_bank(void) { return dispi_read(BANK); }
+void vbe_set_bank(u16 bank)             /* a write can be dear (QEMU), a read is not */
+{
+    if (dispi_read(BANK) != bank)
+        out16(0x1CF, bank);
+}
+
 void vbe_off(void)
 {
     if (present())
@@ -183,7 +192,7 @@ static void mode_info(struct regs *r)
     if (images > 256)
         images = 256;
     zero(seg, at, 256);
-    put16(seg, at, !fits((u32)k) ? 0x1A : modes[k].bpp == 4 ? 0x1B : 0x9B);
+    put16(seg, at, !fits((u32)k) ? 0x1E : modes[k].bpp == 4 ? 0x1F : 0x9F);
     put8(seg, at + 2, 7);
     put16(seg, at + 4, 64);
     put16(seg, at + 6, 64);
@@ -236,11 +245,14 @@ static void set(struct regs *r)
     dispi_write(BPP, modes[k].bpp);
     dispi_write(BANK, 0);
     dispi_write(ENABLE, ON | lfb | clear);
-    put8(BDA, MODE, 0x7F);
+    put8(BDA, MODE, VESA_MODE);
+    put8(BDA, CONTROL, 0x60 | (clear ? 0x80 : 0));
     put16(BDA, 0xBA, number | (r->bx & 0xC000));        /* free bytes of the BIOS data area: the mode set */
     put16(BDA, COLS, modes[k].width / 8);
     put8(BDA, ROWS, (u8)(modes[k].height / 16 - 1));
     put16(BDA, HEIGHT, 16);
+    put16(0, 0x10C, (u16)(u32)font16);
+    put16(0, 0x10E, rom_segment());
     r->ax = OK;
 }
 

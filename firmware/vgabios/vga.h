@@ -23,7 +23,8 @@ struct regs {                           /* as door in entry.S leaves them */
     u16 door, ip, cs, flags;
 };
 
-enum { TEXT, CGA4, CGA2, PLANAR, PACKED };      /* kinds of memory */
+enum { TEXT, CGA4, CGA2, PLANAR, PACKED, LINEAR };      /* kinds of memory; LINEAR: VESA modes */
+enum { VESA_MODE = 0x7F };              /* what the BIOS data area says in VESA modes */
 
 struct mode {                           /* the BIOS's parameters of a mode, in the order of the video parameter table */
     u8 cols, rows, height;              /* rows less one */
@@ -109,6 +110,13 @@ void scroll_graphics(u8 lines, u8 top, u8 left, u8 bottom, u8 right, u8 fill, in
 void write_pixel(u8 colour, u16 x, u16 y, u8 page);
 u8 read_pixel(u16 x, u16 y, u8 page);
 
+/* linear.c: the same for VESA modes; a glyph's row is 8 pixels */
+void linear_write_pixel(u8 colour, u16 x, u16 y);
+u8 linear_read_pixel(u16 x, u16 y);
+void linear_glyph_row(u8 bits, u16 x, u16 y, u8 colour);
+void linear_copy(u16 x, u16 to_y, u16 from_y, u16 pixels);
+void linear_fill(u16 x, u16 y, u16 pixels, u8 colour);
+
 /* palette.c, font.c, info.c, vbe.c */
 void palette(struct regs *r);
 void grey_sum(u16 first, u16 count);
@@ -126,4 +134,8 @@ void restore_state(u16 what, u16 seg, u16 off);
 void vbe(struct regs *r);
 void vbe_off(void);
 void vbe_init(void);
+u16 vbe_bpp(void);
+u16 vbe_width(void);                    /* pixels from one line to the next */
+u16 vbe_bank(void);
+void vbe_set_bank(u16 bank);
 #endif

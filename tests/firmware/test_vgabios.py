@@ -35,7 +35,7 @@ EXPLAINED: tuple[tuple[str, set | None, str], ...] = (
     (r"0f (misc|crtc ..|gr 06|attr ..|dac)", None, "IBM's mode 0Fh has the monochrome ports; the other has not"),
     (r"0f bda", {0x1A}, "as above"),
     (r"11 (crtc 17|attr ..)", None, "IBM's mode 11h: one colour by the palette"),
-    (r"info .*", {0x00}, "attributes: ours are of VGA-compatible modes, and without text output"),
+    (r"info .*", {0x00}, "attributes: ours are of VGA-compatible modes, with text output where the other has none"),
     (r"info .*", {0x0C, 0x0D}, "the window function is elsewhere"),
     (r"info .*", {0x1D, 0x34, 0x35}, "images by the exact size of one, and those of linear modes too"),
     (r"info .*", {0x32, 0x3E, 0x3F, 0x40, 0x41}, "bytes per line of planar modes, and the pixel clock, are given"),
