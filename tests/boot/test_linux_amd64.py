@@ -136,7 +136,7 @@ def test_drop_in(guests64, initrd64, tmp_path):
     archive = tmp_path / "initrd.gz"
     init = "#!/bin/sh\necho hello from $(uname -m)\npoweroff -f\n"
     archive.write_bytes(emu_initramfs(guests64, init))
-    drop_in = [EMU[0], "-c", "import sys; from emu.cli.qemu import main_x86_64; sys.exit(main_x86_64())"]
+    drop_in = [EMU[0], "-P", "-c", "import sys; from emu.cli.qemu import main_x86_64; sys.exit(main_x86_64())"]
     for argv in ([*EMU, "run"], drop_in):
         command = [*argv, "-m", "256", "-kernel", str(guests64.kernel), "-initrd", str(archive), "-append",
                    "console=ttyS0 quiet", "-nographic", "-no-reboot"]

@@ -170,7 +170,7 @@ def test_readers_share_and_keep_writers_out(image: Path) -> None:
 def test_a_lock_dies_with_its_process(image: Path) -> None:
     code = ("import sys; from emu.images.opening import open_disk; from emu.images.disk import Disk\n"
             "d = open_disk(Disk(sys.argv[1])); print('open', flush=True); sys.stdin.read()")
-    child = subprocess.Popen([sys.executable, "-c", code, str(image)], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    child = subprocess.Popen([sys.executable, "-P", "-c", code, str(image)], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert child.stdout is not None
     assert child.stdout.readline() == b"open\n"
     with pytest.raises(ImageError, match="being written"):
@@ -213,7 +213,7 @@ for n in range(10**9):
         medium.sync()
         print(n, flush=True)
 """
-    child = subprocess.Popen([sys.executable, "-c", code, str(image)], stdout=subprocess.PIPE, text=True)
+    child = subprocess.Popen([sys.executable, "-P", "-c", code, str(image)], stdout=subprocess.PIPE, text=True)
     assert child.stdout is not None
     last = 0
     while last < 500:

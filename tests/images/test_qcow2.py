@@ -151,7 +151,7 @@ for n in range(10**9):
         medium.sync()
         print(n, flush=True)
 """
-    child = subprocess.Popen([sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE, text=True)
+    child = subprocess.Popen([sys.executable, "-P", "-c", code, str(path)], stdout=subprocess.PIPE, text=True)
     assert child.stdout is not None
     last = 0
     while last < 200:
