@@ -9,7 +9,7 @@ random with a preference for edge values.  Every bit of the result is defined by
 masking but what the oracle cannot set (EFLAGS_COMPARED).
 """
 import numpy as np
-from oracle import CODE, ROM, WINDOW, WINDOW_SIZE, Oracle
+from oracle import CODE, ROM, WINDOW, WINDOW_SIZE, new_cases
 
 WINDOW_AT = 0x1000 - 128
 WINDOW_LEN = 256
@@ -31,7 +31,7 @@ class Maker:
         self.rng = rng
         self.n = n
         self.window_len = WINDOW_SIZE if wide else WINDOW_LEN
-        self.cases = Oracle.cases(n, self.window_len)
+        self.cases = new_cases(n, self.window_len)
         self.gpr = rng.integers(0, 1 << 32, (n, 8), dtype=np.uint32)
         edge = rng.random((n, 8)) < 0.35
         self.gpr[edge] = rng.choice(EDGES, edge.sum())

@@ -1,22 +1,24 @@
-"""The host CPU as oracle: run x86-32 user-mode code bytes natively, thousands of cases per pipe write.
+"""The host CPU as oracle: run x86 user-mode code bytes natively, of 32 or 64 bits, thousands of cases per pipe write.
 
-    with Oracle() as host:                              # OracleMissing where gcc -m32 is absent
+    with Oracle() as host:                              # OracleMissing where gcc -m32 is absent; Oracle(64)
         cases = host.cases(1000, window=64)             # zeroed records, see case_dtype
         set_code(cases, bytes.fromhex("0fafc3"))        # IMUL EAX,EBX for all of them (or one index at a time)
-        cases["gpr"] = rng.integers(...)                # EAX ECX EDX EBX ESP EBP ESI EDI
+        cases["gpr"] = rng.integers(...)                # EAX ECX EDX EBX ESP EBP ESI EDI; R8 to R15
         cases["eflags"] = 0x8D5                         # CF PF AF ZF SF DF OF AC ID are taken, IF is always set
         res = host.run(cases, window_at=0)              # result_dtype: the state afterwards
 
-case_dtype     code[24], code_len, gpr[8], eflags, then fx[512] (fx=True) and window[n] (window=n).
-result_dtype   gpr[8], eflags, eip (minus CODE), vec (-1: completed; else the exception vector, 254: endless loop, 253: killed the
-               oracle, which was started again),
-               err (its error code), cr2 (for #PF), fx[512], window[n].
+case_dtype     code[24], code_len, gpr[8 or 16], eflags, then fx[512] (fx=True) and window[n] (window=n).
+result_dtype   gpr, eflags, eip (minus CODE), cr2 (for #PF),
+               vec (-1: completed; else the exception vector, 254: endless loop, 253: killed the oracle, which was started again),
+               err (its error code), fx[512], window[n].
+gpr, eflags, eip and cr2 have the width of a register.
 
 The code lies at CODE and is followed by a jump out; a jump elsewhere in CODE's pages meets INT3 (vec 3, eip
 after it).  Memory: WINDOW (8 KiB read/write, neighbours unmapped) holds the record's window bytes at
 WINDOW + window_at, ROM is a read-only zero page.  ESP may point anywhere.  Without fx the x87/SSE state is not
-touched.  Segments are Linux's flat ones, CPL 3, IOPL 0, CR0.AM = 1 (so EFLAGS.AC makes #AC), CR4.OSFXSR = 1.
-`fx` is an FXSAVE image; bytes 464-511 of the result mean nothing.  About 1 M cases a second without fx,
+touched.  Segments are Linux's flat ones, CPL 3, IOPL 0, CR0.AM = 1 (so EFLAGS.AC makes #AC), CR4.OSFXSR = 1; in 64 bits
+FS and GS are the program's own: code that uses them proves nothing.
+`fx` is an FXSAVE (FXSAVE64) image; bytes 464-511 of the result mean nothing.  About 1 M cases a second without fx,
 100-300 k with (most of it is making them); faults cost 3 us more.
 """
 import os
@@ -40,29 +42,33 @@ SOURCE = Path(__file__).with_name("native") / "oracle.c"
 
 
 class OracleMissing(Exception):
-    """No 32-bit compiler, or the kernel does not run 32-bit programs."""
+    """No compiler for this width, or the kernel does not run such programs."""
 
 
 class OracleDied(Exception):
     """A case wrote to, or ran into, the oracle's own pages."""
 
 
-def case_dtype(window=0, fx=False):
-    fields = [("code", "u1", (24,)), ("code_len", "<u4"), ("gpr", "<u4", (8,)), ("eflags", "<u4")]
-    if fx:
-        fields.append(("fx", "u1", (512,)))
-    if window:
-        fields.append(("window", "u1", (window,)))
-    return np.dtype(fields)
+def dtype(fields, window, fx):
+    """A record of `fields` with its tail."""
+    return np.dtype(fields + [("fx", "u1", (512,))] * bool(fx) + [("window", "u1", (window,))] * bool(window))
 
 
-def result_dtype(window=0, fx=False):
-    fields = [("gpr", "<u4", (8,)), ("eflags", "<u4"), ("eip", "<u4"), ("vec", "<i4"), ("err", "<u4"), ("cr2", "<u4")]
-    if fx:
-        fields.append(("fx", "u1", (512,)))
-    if window:
-        fields.append(("window", "u1", (window,)))
-    return np.dtype(fields)
+def case_dtype(window=0, fx=False, bits=32):
+    word = f"<u{bits // 8}"
+    return dtype([("code", "u1", (24,)), ("code_len", "<u4"), ("pad", "<u4"), ("gpr", word, (bits // 4,)), ("eflags", word)],
+                 window, fx)
+
+
+def result_dtype(window=0, fx=False, bits=32):
+    word = f"<u{bits // 8}"
+    return dtype([("gpr", word, (bits // 4,)), ("eflags", word), ("eip", word), ("cr2", word), ("vec", "<i4"), ("err", "<u4")],
+                 window, fx)
+
+
+def new_cases(n, window=0, fx=False, bits=32):
+    """n zeroed cases."""
+    return np.zeros(n, case_dtype(window, fx, bits))
 
 
 def set_code(cases, code, index=slice(None)):
@@ -73,37 +79,35 @@ def set_code(cases, code, index=slice(None)):
     cases["code_len"][index] = len(code)
 
 
-def build(directory):
+def build(directory, bits):
     """Compile the oracle into `directory`; its path."""
     gcc = shutil.which("gcc")
     if gcc is None:
         raise OracleMissing("no gcc on this machine")
     exe = Path(directory) / "oracle"
-    p = subprocess.run([gcc, "-m32", "-O2", "-static", "-no-pie", "-mgeneral-regs-only", "-o", str(exe), str(SOURCE)],
+    p = subprocess.run([gcc, f"-m{bits}", "-O2", "-static", "-no-pie", "-mgeneral-regs-only", "-o", str(exe), str(SOURCE)],
                        capture_output=True, text=True)
     if p.returncode:
-        raise OracleMissing("gcc -m32 does not work: " + p.stderr.strip()[-300:])
+        raise OracleMissing(f"gcc -m{bits} does not work: " + p.stderr.strip()[-300:])
     p = subprocess.run([str(exe)], stdin=subprocess.DEVNULL, capture_output=True, timeout=10)
     if p.returncode:
-        raise OracleMissing(f"32-bit programs do not run here: status {p.returncode} {p.stderr[-200:]!r}")
+        raise OracleMissing(f"{bits}-bit programs do not run here: status {p.returncode} {p.stderr[-200:]!r}")
     return exe
 
 
 class Oracle:
     """One oracle process; `with` closes it."""
 
-    def __init__(self, batch=8192):
+    def __init__(self, bits=32, batch=8192):
+        self.bits = bits
         self.batch = batch
         self._dir = tempfile.TemporaryDirectory(prefix="oracle-")
         try:
-            self._exe = self.build(self._dir.name)
+            self._exe = build(self._dir.name, bits)
         except OracleMissing:
             self._dir.cleanup()
             raise
         self._start()
-
-    build = staticmethod(build)
-    result_dtype = staticmethod(result_dtype)
 
     def _start(self):
         self._p = subprocess.Popen([str(self._exe)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
@@ -139,9 +143,8 @@ class Oracle:
             out.append((max(0, first - STACK_GROWTH) if "[stack]" in line else first, end))
         return out
 
-    @staticmethod
-    def cases(n, window=0, fx=False):
-        return np.zeros(n, case_dtype(window, fx))
+    def cases(self, n, window=0, fx=False):
+        return new_cases(n, window, fx, self.bits)
 
     def run(self, cases, window_at=0):
         """Execute the records; a result_dtype array in the same order."""
@@ -149,7 +152,7 @@ class Oracle:
         window = cases.dtype["window"].shape[0] if "window" in cases.dtype.names else 0
         if window_at + window > WINDOW_SIZE:
             raise ValueError("window outside WINDOW_SIZE")
-        out = np.empty(len(cases), self.result_dtype(window, fx))
+        out = np.empty(len(cases), result_dtype(window, fx, self.bits))
         for at in range(0, len(cases), self.batch):
             self._part(np.ascontiguousarray(cases[at:at + self.batch]), out[at:at + self.batch], window_at, window, fx)
         return out

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from emu_core_pyx.cpu.cpuid import FEATURES, models
 from emu_core_pyx.isacheck import CaseRunner
-from oracle import Oracle, result_dtype, set_code
+from oracle import new_cases, result_dtype, set_code
 
 from emu.cpu import NEEDS as DEPENDS
 from emu.cpu import parse_cpu
@@ -112,7 +112,7 @@ NEEDS64 = [
 
 
 def run(model, code, feat=None):
-    case = Oracle.cases(1, window=512)
+    case = new_cases(1, window=512)
     set_code(case, bytes.fromhex(code))
     case["gpr"][:, 6] = 0x20000000
     out = np.zeros(1, result_dtype(512))
@@ -121,7 +121,7 @@ def run(model, code, feat=None):
 
 
 def cpuid(model, leaf, sub=0):
-    case = Oracle.cases(1)
+    case = new_cases(1)
     set_code(case, b"\x0f\xa2")
     case["gpr"][:, 0], case["gpr"][:, 1] = leaf, sub
     out = np.zeros(1, result_dtype())
@@ -205,16 +205,13 @@ def test_a_feature_taken_away_takes_its_instructions(feature):
 
 @pytest.mark.parametrize("feature", ["cx16", "lahf_lm", "rdtscp", "syscall", "fsgsbase", "sse2"])
 def test_the_same_in_64_bit_code(feature):
-    from emu_core_pyx.isacheck64 import CaseRunner64
-    from oracle64 import Oracle64
-    from oracle64 import result_dtype as result64
     wrong = []
     for cpu in (parse_cpu("max"), without(feature)):
         for code, needs, text in NEEDS64:
-            case, out = Oracle64.cases(1, window=512), np.zeros(1, result64(512))
+            case, out = new_cases(1, window=512, bits=64), np.zeros(1, result_dtype(512, bits=64))
             set_code(case, bytes.fromhex(code))
             case["gpr"][:, 6] = 0x20000000
-            CaseRunner64(feat=cpu.feat).run(case, out, 0)
+            CaseRunner(feat=cpu.feat, bits=64).run(case, out, 0)
             if needs == "fsgsbase":     # CR4.FSGSBASE is off there
                 continue
             if (out[0]["vec"] == UD) != (needs is not None and needs not in cpu.features):

@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from emu_core_pyx.interp.x87_probe import Probe, py_op
-from oracle import WINDOW, Oracle, OracleMissing, set_code
+from oracle import WINDOW, set_code
 from x87_cases import CONTROL, ONE, answer, explain, f80, memory, record, register, significand
 
 SCALE = float(os.environ.get("EMU_CASES", "1"))
@@ -213,29 +213,24 @@ def random_window(r, cw):
 
 @pytest.mark.parametrize("path", ["step", "block"])
 @pytest.mark.parametrize("at", [0, 0xFE8, 0xFFF])
-def test_code_equals_the_host(at, path):
+def test_code_equals_the_host(host, at, path):
     from emu_core_pyx.isacheck import CaseRunner
     r = random.Random(at)
     n = max(64, int(6000 * SCALE))
-    try:
-        host = Oracle()
-    except OracleMissing as e:
-        pytest.skip(str(e))
-    with host:
-        cases = host.cases(n, window=WINDOW_LEN, fx=True)
-        for k in range(n):
-            image, cw = random_image(r)
-            # FLDCW of the value it has: a case does not depend on the one before
-            code = b"\xd9\x2d" + struct.pack("<I", WINDOW + at + WINDOW_LEN - 2)
-            for _ in range(r.choice([1, 1, 2])):
-                code += random_insn(r, at)
-            if r.random() < .15:
-                code += b"\x9b"
-            set_code(cases, code, k)
-            cases["fx"][k] = np.frombuffer(image, np.uint8)
-            cases["window"][k] = np.frombuffer(random_window(r, cw), np.uint8)
-            cases["eflags"][k] = r.getrandbits(12) & 0x8D5
-        want = host.run(cases, window_at=at)
+    cases = host.cases(n, window=WINDOW_LEN, fx=True)
+    for k in range(n):
+        image, cw = random_image(r)
+        # FLDCW of the value it has: a case does not depend on the one before
+        code = b"\xd9\x2d" + struct.pack("<I", WINDOW + at + WINDOW_LEN - 2)
+        for _ in range(r.choice([1, 1, 2])):
+            code += random_insn(r, at)
+        if r.random() < .15:
+            code += b"\x9b"
+        set_code(cases, code, k)
+        cases["fx"][k] = np.frombuffer(image, np.uint8)
+        cases["window"][k] = np.frombuffer(random_window(r, cw), np.uint8)
+        cases["eflags"][k] = r.getrandbits(12) & 0x8D5
+    want = host.run(cases, window_at=at)
     got = np.empty_like(want)
     CaseRunner(path=path).run(cases, got, at)
     for result in (want, got):

@@ -1,4 +1,4 @@
-/* The host processor as an oracle for user-mode 32-bit instructions; driven by tests/isa/oracle.py.
+/* The host processor as an oracle for user-mode instructions, of 32 or 64 bits as it is compiled; driven by tests/isa/oracle.py.
  *
  * Reads batches from stdin, writes results to stdout.  A batch is a Header and n In records; each record's
  * code bytes are put at CODE, followed by a jump to the exit stub, and executed with the given registers.
@@ -8,7 +8,7 @@
  *   WINDOW  0x20000000  8 KiB read/write, unmapped on both sides: the record's window bytes lie at
  *                       win_off, the rest keeps what earlier cases left there
  *   ROM     0x20004000  4 KiB read-only, zero
- *   BUFFERS 0x60000000  the batches; nothing else is mapped or unmapped after the first of them, and addresses are not random
+ *   BUFFERS the batches; nothing else is mapped or unmapped after the first of them, and addresses are not random
  */
 #define _GNU_SOURCE
 #include <signal.h>
@@ -26,7 +26,6 @@
 #define CODE 0x30000800u
 #define WINDOW 0x20000000u
 #define ROM 0x20004000u
-#define BUFFERS 0x60000000u
 #define BUFFER_SIZE 0x6000000u
 #define MAGIC 0x4f524331u
 #define EFLAGS_SETTABLE 0x00240CD5u     /* CF PF AF ZF SF DF OF AC ID */
@@ -35,58 +34,94 @@
 
 struct header { uint32_t magic, n, win_off, win_len, has_fx; };
 
+#ifdef __x86_64__
+typedef uint64_t word;
+#define GPRS 16
+#define BUFFERS 0x5A5A50000000u
+#define KERNEL 0x7FFFFFFFF000u          /* from here on Linux says "present" whatever is there */
+#define REG(name) REG_R##name           /* in a signal's context */
+#define W "q"                           /* suffix of an instruction */
+#define R "r"                           /* first letter of a register */
+#define SIZE "8"
+#define FX "64"                         /* FXSAVE's layout */
+#define CR2(u) (u)->uc_mcontext.gregs[REG_CR2]
+#define FX_AT 0                         /* the FXSAVE image in a context */
+#define EXTRA(...) __VA_ARGS__
+#else
+typedef uint32_t word;
+#define GPRS 8
+#define BUFFERS 0x60000000u
+#define REG(name) REG_E##name
+#define W "l"
+#define R "e"
+#define SIZE "4"
+#define FX ""
+#define CR2(u) (u)->uc_mcontext.cr2
+#define FX_AT 112                       /* behind the FSAVE one */
+#define EXTRA(...)                      /* only with sixteen registers */
+#endif
+
 struct in {
     uint8_t code[24];
-    uint32_t code_len;
-    uint32_t gpr[8];
-    uint32_t eflags;
+    uint32_t code_len, pad;
+    word gpr[GPRS];
+    word eflags;
 };                                      /* then fx[512] if has_fx, window[win_len] */
 
 struct out {
-    uint32_t gpr[8];
-    uint32_t eflags;
-    uint32_t eip;                       /* minus CODE */
+    word gpr[GPRS];
+    word eflags;
+    word eip;                           /* minus CODE */
+    word cr2;
     int32_t vec;                        /* -1: ran to the stub */
     uint32_t err;
-    uint32_t cr2;
 };                                      /* then fx, window */
 
 /* Named by the assembly below. */
-uint32_t in_gpr[8], in_eflags, out_gpr[8], out_eflags, host_esp, use_fx, code_at = CODE;
+word in_gpr[GPRS], in_eflags, out_gpr[GPRS], out_eflags, host_sp, code_at = CODE;
+uint32_t use_fx;
 uint8_t fx_in[512] __attribute__((aligned(64))), fx_out[512] __attribute__((aligned(64)));
 uint32_t clean_mxcsr = 0x1f80;
 void run_case(void), exit_stub(void), resume(void);
 
+#define EACH(move) \
+    move(0, R "ax") move(1, R "cx") move(2, R "dx") move(3, R "bx") move(4, R "sp") move(5, R "bp") move(6, R "si") \
+    move(7, R "di") EXTRA(move(8, "r8") move(9, "r9") move(10, "r10") move(11, "r11") move(12, "r12") move(13, "r13") \
+                          move(14, "r14") move(15, "r15"))
+#define LOAD(n, reg) "  mov" W " in_gpr+" #n "*" SIZE ", %" reg "\n"
+#define STORE(n, reg) "  mov" W " %" reg ", out_gpr+" #n "*" SIZE "\n"
+
 __asm__(
     ".text\n.globl run_case, exit_stub, resume\n"
     "run_case:\n"
-    "  pushal\n"
-    "  movl %esp, host_esp\n"
+    "  push" W " %" R "bx\n  push" W " %" R "bp\n  push" W " %" R "si\n  push" W " %" R "di\n"
+    EXTRA("  push %r12\n  push %r13\n  push %r14\n  push %r15\n")
+    "  mov" W " %" R "sp, host_sp\n"
     "  cmpl $0, use_fx\n"
     "  je 1f\n"
-    "  fxrstor fx_in\n"
-    "1: pushl in_eflags\n"
-    "  popfl\n"
-    "  movl in_gpr, %eax\n  movl in_gpr+4, %ecx\n  movl in_gpr+8, %edx\n  movl in_gpr+12, %ebx\n"
-    "  movl in_gpr+16, %esp\n  movl in_gpr+20, %ebp\n  movl in_gpr+24, %esi\n  movl in_gpr+28, %edi\n"
+    "  fxrstor" FX " fx_in\n"
+    "1: push" W " in_eflags\n"
+    "  popf" W "\n"
+    EACH(LOAD)
     "  jmp *code_at\n"
     "exit_stub:\n"
-    "  movl %eax, out_gpr\n  movl %ecx, out_gpr+4\n  movl %edx, out_gpr+8\n  movl %ebx, out_gpr+12\n"
-    "  movl %esp, out_gpr+16\n  movl %ebp, out_gpr+20\n  movl %esi, out_gpr+24\n  movl %edi, out_gpr+28\n"
-    "  movl host_esp, %esp\n"
-    "  pushfl\n"
-    "  popl out_eflags\n"
-    "  pushl $0x202\n"
-    "  popfl\n"
+    EACH(STORE)
+    "  mov" W " host_sp, %" R "sp\n"
+    "  pushf" W "\n"
+    "  pop" W " out_eflags\n"
+    "  push" W " $0x202\n"
+    "  popf" W "\n"
     "  cmpl $0, use_fx\n"
     "  je resume\n"
-    "  fxsave fx_out\n"
+    "  fxsave" FX " fx_out\n"
     "resume:\n"
     "  cmpl $0, use_fx\n"
     "  je 2f\n"
     "  fninit\n"
     "  ldmxcsr clean_mxcsr\n"
-    "2: popal\n"
+    "2:\n"
+    EXTRA("  pop %r15\n  pop %r14\n  pop %r13\n  pop %r12\n")
+    "  pop" W " %" R "di\n  pop" W " %" R "si\n  pop" W " %" R "bp\n  pop" W " %" R "bx\n"
     "  ret\n");
 
 static struct out result;
@@ -94,19 +129,21 @@ static volatile uint32_t cases_done, running;
 
 static void take(ucontext_t *u, int vec)
 {
-    static const int order[8] = { REG_EAX, REG_ECX, REG_EDX, REG_EBX, REG_ESP, REG_EBP, REG_ESI, REG_EDI };
+    static const int order[GPRS] = { REG(AX), REG(CX), REG(DX), REG(BX), REG(SP), REG(BP), REG(SI), REG(DI)
+        EXTRA(, REG_R8, REG_R9, REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15) };
     greg_t *g = u->uc_mcontext.gregs;
-    for (int k = 0; k < 8; k++)
+    for (int k = 0; k < GPRS; k++)
         out_gpr[k] = g[order[k]];
     out_eflags = g[REG_EFL];
-    result.eip = g[REG_EIP] - CODE;
+    result.eip = g[REG(IP)] - CODE;
     result.vec = vec;
     result.err = g[REG_ERR];
-    result.cr2 = vec == 14 ? u->uc_mcontext.cr2 : 0;
-    if (use_fx && u->uc_mcontext.fpregs)    /* the FXSAVE image follows the 112-byte FSAVE one */
-        memcpy(fx_out, (uint8_t *)u->uc_mcontext.fpregs + 112, 464);
-    g[REG_EIP] = (uint32_t)resume;
-    g[REG_ESP] = host_esp;
+    result.cr2 = vec == 14 ? CR2(u) : 0;
+    EXTRA(if (result.cr2 >= KERNEL) result.err &= ~1u;)
+    if (use_fx && u->uc_mcontext.fpregs)
+        memcpy(fx_out, (uint8_t *)u->uc_mcontext.fpregs + FX_AT, 464);
+    g[REG(IP)] = (word)resume;
+    g[REG(SP)] = host_sp;
     g[REG_EFL] = 0x202;
     running = 0;
 }
@@ -114,9 +151,9 @@ static void take(ucontext_t *u, int vec)
 static void on_signal(int sig, siginfo_t *si, void *uc)
 {
     ucontext_t *u = uc;
-    __asm__ volatile("pushl $0x202; popfl" ::: "cc", "memory");     /* AC may be set */
+    __asm__ volatile("push" W " $0x202; popf" W ::: "cc", "memory");     /* AC may be set */
     if (!running) {
-        fprintf(stderr, "oracle: signal %d at %x outside a case\n", sig, (unsigned)u->uc_mcontext.gregs[REG_EIP]);
+        fprintf(stderr, "oracle: signal %d at %lx outside a case\n", sig, (long)u->uc_mcontext.gregs[REG(IP)]);
         _exit(2);
     }
     take(u, u->uc_mcontext.gregs[REG_TRAPNO]);
@@ -125,13 +162,13 @@ static void on_signal(int sig, siginfo_t *si, void *uc)
 static void on_alarm(int sig, siginfo_t *si, void *uc)
 {
     static uint32_t last = ~0u;
-    uint32_t eip = ((ucontext_t *)uc)->uc_mcontext.gregs[REG_EIP];
+    word eip = ((ucontext_t *)uc)->uc_mcontext.gregs[REG(IP)];
     if (running && last == cases_done && eip - CODE_PAGE < 0x2000)
         take(uc, VEC_TIMEOUT);
     last = cases_done;
 }
 
-static void map(uint32_t at, uint32_t size, int prot)
+static void map(word at, uint32_t size, int prot)
 {
     int how = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | (size > 0x10000 ? MAP_NORESERVE : MAP_POPULATE);
     if (mmap((void *)at, size, prot, how, -1, 0) == MAP_FAILED) {
@@ -153,7 +190,7 @@ int main(int argc, char **argv)
     if (!(personality(0xFFFFFFFF) & ADDR_NO_RANDOMIZE) && personality(ADDR_NO_RANDOMIZE) != -1)
         execv("/proc/self/exe", argv);      /* where that is not allowed addresses stay random, which does not hurt */
     map(CODE_PAGE, 0x2000, PROT_READ | PROT_WRITE | PROT_EXEC);
-    memset((void *)CODE_PAGE, 0xCC, 0x2000);
+    memset((void *)(word)CODE_PAGE, 0xCC, 0x2000);
     map(WINDOW - 0x1000, 0x1000, PROT_NONE);
     map(WINDOW, 0x2000, PROT_READ | PROT_WRITE);
     map(WINDOW + 0x2000, 0x2000, PROT_NONE);
@@ -179,8 +216,8 @@ int main(int argc, char **argv)
         }
         size_t extra = (h.has_fx ? 512 : 0) + h.win_len;
         size_t in_size = sizeof(struct in) + extra, out_size = sizeof(struct out) + extra;
-        uint8_t *in = (uint8_t *)BUFFERS, *out = in + BUFFER_SIZE;
-        uint8_t *window = (uint8_t *)WINDOW + h.win_off, *code = (uint8_t *)CODE;
+        uint8_t *in = (uint8_t *)(word)BUFFERS, *out = in + BUFFER_SIZE;
+        uint8_t *window = (uint8_t *)(word)WINDOW + h.win_off, *code = (uint8_t *)(word)CODE;
         if (h.n > BUFFER_SIZE / out_size || h.n > BUFFER_SIZE / in_size || fread(in, in_size, h.n, stdin) != h.n)
             return 2;
         use_fx = h.has_fx;
@@ -190,7 +227,7 @@ int main(int argc, char **argv)
             uint32_t len = r->code_len < 24 ? r->code_len : 24;
             memcpy(code, r->code, len);
             code[len] = 0xE9;
-            *(uint32_t *)(code + len + 1) = (uint32_t)exit_stub - (CODE + len + 5);
+            *(uint32_t *)(code + len + 1) = (uint32_t)(word)exit_stub - (CODE + len + 5);
             memcpy(in_gpr, r->gpr, sizeof in_gpr);
             in_eflags = (r->eflags & EFLAGS_SETTABLE) | 0x202;
             if (h.has_fx) {
@@ -206,7 +243,7 @@ int main(int argc, char **argv)
             run_case();
             running = 0;
             cases_done++;
-            memset(code, 0xCC, len + 5);
+            memset((void *)(word)CODE_PAGE, 0xCC, 0x2000);     /* a case may write there */
             memcpy(result.gpr, out_gpr, sizeof out_gpr);
             result.eflags = out_eflags;
             memcpy(o, &result, sizeof result);
