@@ -152,6 +152,8 @@ class MachineConfig:
     mmu          "tlb" or "shadow" (shadow page tables); what the guest sees is the same
     clock        "virtual": time is the instruction count; "host": time follows the wall clock
     icount_shift one instruction takes 1 << shift ns
+    record       write what comes in from outside (keys, serial input, packets, media) to this file, with the times
+    replay       let in what such a file says, and nothing else: the recorded run again
     nics         network cards
     keyboard     layout the guest is set to, for typing texts: en-us, en-gb, de, fr, es, it, sv
     vga          graphics card: "std" (VGA with the Bochs display interface on PCI, as QEMU's) or "none"
@@ -186,6 +188,8 @@ class MachineConfig:
     mmu: str = "tlb"
     clock: str = "virtual"
     icount_shift: int = 0
+    record: Path | None = None
+    replay: Path | None = None
     nics: tuple[Nic, ...] = ()
     keyboard: str = "en-us"
     no_reboot: bool = False
@@ -200,7 +204,7 @@ class MachineConfig:
 
     def __post_init__(self) -> None:
         put = object.__setattr__
-        for name in ("kernel", "firmware", "vga_rom"):
+        for name in ("kernel", "firmware", "vga_rom", "record", "replay"):
             value = getattr(self, name)
             if value is not None:
                 put(self, name, Path(value))
@@ -229,6 +233,8 @@ class MachineConfig:
             raise ConfigError(f"{self.vga_mib} MiB of video memory: it has to be 1, 2, 4 ... 128")
         if len(self.serials) > 4:
             raise ConfigError(f"{len(self.serials)} serial ports asked for; a PC has 4")
+        if self.record is not None and self.replay is not None:
+            raise ConfigError("a run is recorded or replayed, not both")
         if self.kernel is None:
             for name in ("initrd", "append"):
                 if getattr(self, name):

@@ -9,7 +9,8 @@ QEMU hw/i386/pc.c documents the boot order bytes 0x38 and 0x3D and the translati
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
+from pathlib import Path
 from typing import Any
 
 from .config import BootConfig, MachineConfig
@@ -17,6 +18,7 @@ from .errors import ConfigError, ImageError, suggest
 from .images.disk import Disk, as_disk
 from .images.floppy import TYPE_2880K
 from .images.opening import Opened, open_disk
+from .state.inputlog import Door
 
 MODELS = {"disk": "EMU HARDDISK", "cdrom": "EMU DVD-ROM"}
 
@@ -31,6 +33,8 @@ class Drive:
         self.opened = opened
         self._plug: Callable[[Opened | None], None] | None = None
         self._invoke: Callable[[Callable[[], Any]], Any] = lambda function: function()
+        self._put_in: Callable[[dict[str, Any]], None] = self._exchange
+        self._give_out: Callable[[], None] = self._take_out
 
     @property
     def device(self) -> str:
@@ -63,22 +67,25 @@ class Drive:
                  "id": self.disk.id, **options}
         new = as_disk(disk, **place)
 
-        def act() -> None:
-            old = self.opened
-            if old is not None and old.disk.path == new.path:
-                self._take_out()            # the same file again: its lock must go first
-            opened = open_disk(new)
-            self._take_out()
-            self.opened, self.disk = opened, new
-            if self._plug is not None:
-                self._plug(opened)
-        self._invoke(act)
+        said = {f.name: getattr(new, f.name) for f in fields(new) if getattr(new, f.name) != f.default}
+        self._invoke(lambda: self._put_in({k: str(v) if isinstance(v, Path) else v for k, v in said.items()}))
+
+    def _exchange(self, said: dict[str, Any]) -> None:
+        new = Disk(**said)
+        old = self.opened
+        if old is not None and old.disk.path == new.path:
+            self._take_out()            # the same file again: its lock must go first
+        opened = open_disk(new)
+        self._take_out()
+        self.opened, self.disk = opened, new
+        if self._plug is not None:
+            self._plug(opened)
 
     def eject(self) -> None:
         """Take the disk out; what was written is in its file."""
         if not self.removable:
             raise ConfigError(f"{self.name} is a hard disk: it cannot be taken out")
-        self._invoke(self._take_out)
+        self._invoke(self._give_out)
 
     def _take_out(self) -> None:
         opened, self.opened = self.opened, None
@@ -156,10 +163,12 @@ class Drives(Mapping[str, Drive]):
         for unit in range(2):
             devices["fdc"].drives[unit].fitted = any(d.disk.unit == unit for d in self.of("floppy"))
 
-    def connect_to(self, invoke: Callable[[Callable[[], Any]], Any]) -> None:
+    def connect_to(self, invoke: Callable[[Callable[[], Any]], Any], door: Door) -> None:
         """Media are changed through the machine, between two instructions."""
         for drive in self._drives.values():
             drive._invoke = invoke
+            drive._put_in = door.way(f"{drive.name}.insert", drive._exchange)
+            drive._give_out = door.way(f"{drive.name}.eject", drive._take_out)
 
     # ---- fw_cfg -------------------------------------------------------------------------------------------------
     def boot_files(self, boot: BootConfig) -> dict[str, bytes]:

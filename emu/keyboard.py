@@ -34,6 +34,8 @@ class Keyboard:
         self._machine = machine
         self._controller = controller
         self._device = controller.keyboard
+        self._press = machine.door.way("key_down", self._device.press)
+        self._release = machine.door.way("key_up", self._device.release)
         self._queue: deque[tuple[str, int]] = deque()
         self._until: int | None = None      # when the wait at the queue's head is over
         self._full_since: tuple[int, int] | None = None     # BIOS buffer: when first seen full, and its head then
@@ -143,9 +145,9 @@ class Keyboard:
                 device.watch = True
                 return
             elif kind == PRESS:
-                device.press(value)
+                self._press(value)
             else:
-                device.release(value)
+                self._release(value)
             queue.popleft()
             self._until = None
 

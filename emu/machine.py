@@ -16,7 +16,8 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from types import TracebackType
 from typing import Any, Protocol, TextIO, TypeVar
 
@@ -31,13 +32,14 @@ from .frontends.chardev import Chardev, open_chardev
 from .frontends.pacer import Pacer
 from .keyboard import Keyboard
 from .mouse import Mouse
-from .net.backend import Wire
+from .net.backend import Backend, Wire
 from .net.pcap import Capture
 from .net.switch import SwitchPort
 from .screen import Screen
 from .serial import SerialPort
 from .speaker import Speaker
 from .state.hash import run_hash
+from .state.inputlog import Replay, open_door
 from .trace import LogTracer, parse_items
 
 T = TypeVar("T")
@@ -49,6 +51,7 @@ HOST_SLICE = 1_000_000      # the same with clock=host
 WORDS = {
     "poweroff": "powered off", "exit": "exited by isa-debug-exit", "triple-fault": "triple-faulted", "hang": "hung",
     "reset": "asked for a reset", "paused": "was paused", "quit": "was told to quit", "budget": "used up its budget",
+    "replayed": "did all that was recorded",
     "breakpoint": "came to a breakpoint", "guest": "stopped",
 }
 
@@ -58,7 +61,7 @@ class Stop:
     """Why a run came back.
 
     reason: budget, paused, poweroff, exit (isa-debug-exit; `code` is the status), triple-fault, hang, reset
-    (only with no_reboot), quit, breakpoint.  `report` is filled in for triple-fault and hang.
+    (only with no_reboot), quit, breakpoint, replayed (the end of the log).  `report` is filled in for triple-fault and hang.
     """
 
     reason: str
@@ -91,11 +94,18 @@ class Machine:
     def __init__(self, config: MachineConfig | None = None, **options: Any) -> None:
         if config is not None and options:
             raise TypeError("give a MachineConfig or keyword options, not both")
-        self.config = config if config is not None else MachineConfig.from_options(options)
+        config = config if config is not None else MachineConfig.from_options(options)
+        self.door = open_door(config.record, config.replay, config.rtc_unix)
+        self.config = replace(config, rtc_base=self.door.rtc_unix) if isinstance(self.door, Replay) else config
         self.board = Board(self.config)
         self.engine: Engine = self.board.engine
         self.drives: Drives = self.board.drives
-        self.drives.connect_to(self.invoke)
+        self.drives.connect_to(self.invoke, self.door)
+        self._press_reset = self.door.way("reset", self._reset)
+        self._press_power = self.door.way("powerdown", self.board.press_power)
+        self._press_nmi = self.door.way("nmi", lambda: self.engine.pins.py_line(CPU_PINS["NMI"], 1))
+        self._poke = self.door.way("write_phys", self._write_phys)
+        self._skip = self.door.way("skip_ns", self._let_pass)
         self.serials = tuple(SerialPort(self, uart, uart.name) for uart in self.board.uarts)
         self.debugcon = SerialPort(self, self.board.debugcon, "debugcon") if self.board.debugcon is not None else None
         self.screen = Screen(self, self.board.devices.get("vga"))
@@ -117,6 +127,7 @@ class Machine:
         self._quit = False
         self._listeners: list[Callable[[str, dict[str, Any]], None]] = []
         self._pacer: Pacer | None = None
+        self.engine.idle_ok = self.door.replaying
         self._chardevs: list[Chardev] = []
         self.wires: list[Wire | None] = []          # one per network card; None: its cable hangs loose
         self._captures: list[Capture] = []
@@ -126,6 +137,7 @@ class Machine:
             self._power_on()
             self._open_chardevs()
             self._plug_in()
+            self.door.begin(lambda: (self.engine.icount, self.engine.now_ns), self.run_hash)
         except BaseException:
             self.close()
             raise
@@ -145,19 +157,19 @@ class Machine:
         for port, cfg in wanted:
             if cfg.kind == "buffer":
                 continue
-            device = open_chardev(cfg, port.send, self.quit)
+            device = open_chardev(cfg, port.send if port.takes_input else lambda data: None, self.quit)
             self._chardevs.append(device)
             port.watch(device)
 
     def _plug_in(self) -> None:
-        for nic, port in zip(self.config.nics, self.board.net_ports, strict=True):
-            backend = nic.open()
+        for number, (nic, port) in enumerate(zip(self.config.nics, self.board.net_ports, strict=True)):
+            backend = Backend() if self.door.replaying else nic.open()
             if backend is None:
                 self.wires.append(None)
                 continue
             if isinstance(backend, SwitchPort):
                 backend.machine = self
-            wire = Wire(port, backend, lambda: self.engine.now_ns, self.wake)
+            wire = Wire(port, backend, lambda: self.engine.now_ns, self.wake, partial(self.door.way, f"net{number}"))
             self.wires.append(wire)
             for item in nic.captures:
                 capture = Capture(item.file, item.maxlen, self.config.rtc_unix)
@@ -166,6 +178,7 @@ class Machine:
 
     def close(self) -> None:
         """Release host resources; the machine cannot run afterwards."""
+        self.door.close()
         self.speaker.stop()
         for wire in self.wires:
             if wire is not None:
@@ -215,11 +228,13 @@ class Machine:
     def _loop(self, until_ns: int | None, stop_icount: int | None) -> Stop:
         engine = self.engine
         pacer = self._pacer
+        replay = self.door if isinstance(self.door, Replay) else None
         limit = SLICE if pacer is None or not pacer.host else HOST_SLICE
         most = limit // 16
         fresh = True
         asked = False           # a device wants the host to look
         while True:
+            engine.settle()
             if self._requests:
                 self._serve()
             if self.ended:
@@ -240,6 +255,10 @@ class Machine:
                 if wire is not None:
                     wire.service()
             budget = most if stop_icount is None else min(most, stop_icount - engine.icount)
+            if replay is not None:
+                if not replay.admit():
+                    return self._end("replayed")
+                budget = self._to_next_entry(replay, budget)
             began = time.perf_counter()
             core = self.tracer.run(budget, until_ns) if self.tracer else engine.run(budget, until_ns)
             # slices of a few milliseconds: output appears when it is made; the guest cannot tell
@@ -251,9 +270,10 @@ class Machine:
             for port in self._ports:
                 port.collect()
             self.speaker.collect()
-            if pacer is not None and pacer.host:
-                pacer.catch_up()
+            self.door.flush()
             reason = core.reason
+            if pacer is not None and pacer.host and reason != "idle":
+                pacer.catch_up()
             if reason == "budget":
                 if stop_icount is not None and engine.icount >= stop_icount:
                     return self._stop("budget")
@@ -271,9 +291,24 @@ class Machine:
             else:
                 return self._end("triple-fault" if reason == "shutdown" else reason)
 
+    def _let_pass(self, ns: int) -> None:
+        self.engine.skip_ns(ns)
+        self.engine.settle()
+
+    def _to_next_entry(self, replay: Replay, budget: int) -> int:
+        """How many instructions to run until something is let in; a halted processor comes back to `_idle`."""
+        entry = replay.next
+        return budget if entry is None else max(1, min(budget, entry.icount - self.engine.icount))
+
     def _idle(self, until_ns: int | None) -> None:
         """The processor halts and waits for an interrupt."""
         engine = self.engine
+        if isinstance(self.door, Replay):
+            entry = self.door.next
+            if entry is not None and entry.icount == engine.icount:
+                until_ns = entry.now_ns if until_ns is None else min(until_ns, entry.now_ns)
+            elif entry is not None and engine.idle_ns() is None:
+                raise self.door.astray(entry)
         for wire in self.wires:
             if wire is not None:
                 wire.service()
@@ -406,7 +441,7 @@ class Machine:
         """The reset button: processor and devices as after power-on, memory kept, the kernel loaded again."""
         def act() -> None:
             self._emit("RESET", guest=False, reason="host-qmp-system-reset")
-            self._reset()
+            self._press_reset()
         self.invoke(act)
 
     def _reset(self) -> None:
@@ -420,14 +455,12 @@ class Machine:
         """The power button: an ACPI event, which the guest may follow."""
         def act() -> None:
             self._emit("POWERDOWN")
-            self.board.press_power()
+            self._press_power()
         self.invoke(act)
 
     def nmi(self) -> None:
         """A non-maskable interrupt, as from a button on the case."""
-        def act() -> None:
-            self.engine.pins.py_line(CPU_PINS["NMI"], 1)
-        self.invoke(act)
+        self.invoke(self._press_nmi)
 
     def announce(self, name: str, **data: Any) -> None:
         """Tell the listeners of something (QMP's name and data) that was done to the machine from outside."""
@@ -450,8 +483,9 @@ class Machine:
 
         host=True makes it keep up as well (clock=host).  Either way runs are no longer reproducible.
         """
-        self._pacer = Pacer(self.engine, host)
-        self.engine.idle_ok = True
+        if not self.door.replaying:
+            self._pacer = Pacer(self.engine, self._skip, host)
+            self.engine.idle_ok = True
 
     # ---- inspection ---------------------------------------------------------------------------------------------
     @property
@@ -495,10 +529,11 @@ class Machine:
 
     def write_phys(self, addr: int, data: bytes) -> None:
         """Change physical memory behind the guest's back."""
-        def act() -> None:
-            self.engine.mem.write(addr, data)
-            self.engine.flush_code()
-        self.invoke(act)
+        self.invoke(lambda: self._poke(addr, bytes(data)))
+
+    def _write_phys(self, addr: int, data: bytes) -> None:
+        self.engine.mem.write(addr, data)
+        self.engine.flush_code()
 
     def read_virt(self, addr: int, n: int) -> bytes:
         """n bytes at a linear address as mapped now; LookupError where nothing is mapped."""

@@ -39,6 +39,8 @@ class Mouse:
         self._machine = machine
         self._controller = controller
         self._device = controller.mouse
+        self._set_motion = machine.door.way("mouse_move", self._device.move)
+        self._set_buttons = machine.door.way("mouse_buttons", self._device.buttons)
         self._queue: deque[tuple[str, int, int, int]] = deque()
         self._held = 0
         self._until: int | None = None
@@ -142,9 +144,9 @@ class Mouse:
         while queue:
             kind, a, b, c = queue[0]
             if kind == "move":
-                device.move(a, b, c)
+                self._set_motion(a, b, c)
             elif kind == "buttons":
-                device.buttons(a)
+                self._set_buttons(a)
             elif kind == "settle":
                 if not self._controller.mouse_idle:
                     device.watch = True

@@ -6,11 +6,11 @@ exactly where the last wait ended, so a script of expect and send gives the same
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from .errors import GuestCrash, GuestStopped, GuestTimeout
+from .errors import EmuError, GuestCrash, GuestStopped, GuestTimeout
 
 if TYPE_CHECKING:
     from .machine import Machine, Stop
@@ -33,12 +33,11 @@ class Match:
 
 
 class Uart(Protocol):
-    """The host's side of emu_core_pyx.devices.uart16550."""
+    """The host's side of emu_core_pyx.devices.uart16550, which has `feed(bytes) -> int` as well, and of debugcon."""
 
     live: bool
 
     def take_output(self) -> bytes: ...
-    def feed(self, data: bytes) -> int: ...
 
 
 class Sink(Protocol):
@@ -84,6 +83,8 @@ class SerialPort:
         self.name = name
         self._machine = machine
         self._uart = uart
+        feed = getattr(uart, "feed", None)
+        self._feed: Callable[[bytes], int] | None = machine.door.way(name, feed, partial=True) if feed else None
         self._seen = bytearray()        # history
         self._dropped = 0               # bytes of history forgotten
         self._read_at = 0               # absolute position of the first unread byte
@@ -128,7 +129,9 @@ class SerialPort:
         raise GuestStopped(what, serial=self.tail(), regs=self._machine.regs)
 
     def send(self, text: str | bytes) -> None:
-        """Queue input; the guest takes it at the pace it reads."""
+        """Queue input; the guest takes it at the pace it reads.  EmuError if the port has no input (debugcon)."""
+        if self._feed is None:
+            raise EmuError(f"{self.name} is an output only: nothing can be sent to it")
         self._outgoing += text.encode() if isinstance(text, str) else text
         self._machine.wake()
 
@@ -170,9 +173,14 @@ class SerialPort:
 
     def supply(self) -> None:
         """Give queued input to the port, as much as it has room for."""
-        if self._outgoing:
-            taken = self._uart.feed(bytes(self._outgoing))
+        if self._outgoing and self._feed is not None:
+            taken = self._feed(bytes(self._outgoing))
             del self._outgoing[:taken]
+
+    @property
+    def takes_input(self) -> bool:
+        """Can the guest read from it?"""
+        return self._feed is not None
 
     @property
     def pending_input(self) -> int:

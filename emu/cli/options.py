@@ -312,11 +312,14 @@ def _clock(o: Options, value: str) -> None:
     o.machine["clock"] = value
 
 
-@option("icount", "shift=N", "one instruction takes 2^N ns (default 0); instruction counting is always on", 3)
+@option("icount", "shift=N,rr=record|replay,rrfile=FILE",
+        "one instruction takes 2^N ns (default 0); write what comes in from outside to FILE, or have that run again", 3)
 def _icount(o: Options, value: str) -> None:
     args = keyvals(value, "shift", ("shift", "align", "sleep", "rr", "rrfile"), "-icount")
     if "rr" in args or "rrfile" in args:
-        raise ConfigError("-icount: recording is not here yet; without input from outside every run is the same anyway")
+        if args.get("rr") not in ("record", "replay") or "rrfile" not in args:
+            raise ConfigError("-icount: rr=record,rrfile=FILE records a run, rr=replay,rrfile=FILE repeats it")
+        o.machine[args["rr"]] = args["rrfile"]
     if args.get("shift", "auto") != "auto":
         o.machine["icount_shift"] = number(args["shift"], "-icount shift")
 

@@ -208,6 +208,8 @@ def _run(options: Options) -> int:
         tail = machine.serial.tail()
         if tail and not is_interactive(config):
             say(options.prog, "last serial output:\n" + "\n".join("  | " + line for line in tail.splitlines()))
+    if stop.reason == "replayed":
+        say(options.prog, f"the run was repeated to its end, instruction {stop.icount}; its state is the recorded one")
     if stop.report:
         say(options.prog, stop.report)
     if broken:

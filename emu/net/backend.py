@@ -31,17 +31,22 @@ class Tap(Protocol):
 class Wire:
     """The cable: one port, one backend, captures in between."""
 
-    def __init__(self, port: Port, backend: Backend, now: Callable[[], int], wake: Callable[[], None]) -> None:
+    def __init__(self, port: Port, backend: Backend, now: Callable[[], int], wake: Callable[[], None],
+                 way: Callable[[Callable[[bytes, int], bool]], Callable[[bytes, int], bool]] = lambda enter: enter) -> None:
         self.port = port
         self.backend = backend
         self.now = now          # virtual time in ns
         self.wake = wake        # makes a running or sleeping machine call `poll` soon; from any thread
         self.taps: list[Tap] = []
+        self._enter = way(self._deliver)        # through the machine's door
         port.connected = True
         backend.attach(self)
 
     def send(self, frame: bytes, at_ns: int = 0) -> bool:
         """Towards the guest; False when it was dropped (no room, cable out)."""
+        return self._enter(frame, at_ns)
+
+    def _deliver(self, frame: bytes, at_ns: int) -> bool:
         for tap in self.taps:
             tap.frame(max(at_ns, self.now()), frame)
         return self.port.deliver(frame, at_ns)

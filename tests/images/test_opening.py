@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from process import ENV
 
 from emu.errors import ConfigError, ImageError
 from emu.images.disk import Disk, place_all
@@ -170,7 +171,8 @@ def test_readers_share_and_keep_writers_out(image: Path) -> None:
 def test_a_lock_dies_with_its_process(image: Path) -> None:
     code = ("import sys; from emu.images.opening import open_disk; from emu.images.disk import Disk\n"
             "d = open_disk(Disk(sys.argv[1])); print('open', flush=True); sys.stdin.read()")
-    child = subprocess.Popen([sys.executable, "-P", "-c", code, str(image)], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    child = subprocess.Popen([sys.executable, "-P", "-c", code, str(image)], stdin=subprocess.PIPE,
+                             stdout=subprocess.PIPE, env=ENV)
     assert child.stdout is not None
     assert child.stdout.readline() == b"open\n"
     with pytest.raises(ImageError, match="being written"):
@@ -213,7 +215,7 @@ for n in range(10**9):
         medium.sync()
         print(n, flush=True)
 """
-    child = subprocess.Popen([sys.executable, "-P", "-c", code, str(image)], stdout=subprocess.PIPE, text=True)
+    child = subprocess.Popen([sys.executable, "-P", "-c", code, str(image)], stdout=subprocess.PIPE, text=True, env=ENV)
     assert child.stdout is not None
     last = 0
     while last < 500:

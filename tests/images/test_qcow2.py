@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from process import ENV
 
 from emu.errors import ImageError
 from emu.images import qcow2
@@ -151,7 +152,7 @@ for n in range(10**9):
         medium.sync()
         print(n, flush=True)
 """
-    child = subprocess.Popen([sys.executable, "-P", "-c", code, str(path)], stdout=subprocess.PIPE, text=True)
+    child = subprocess.Popen([sys.executable, "-P", "-c", code, str(path)], stdout=subprocess.PIPE, text=True, env=ENV)
     assert child.stdout is not None
     last = 0
     while last < 200:

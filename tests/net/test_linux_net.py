@@ -266,3 +266,26 @@ def test_a_peer_is_a_whole_network(guests: Guests, initrd: Path) -> None:
             assert hashlib.sha256(content).hexdigest() in guest.sh("wget -q -O - http://server.lan/file | sha256sum")
             hashes.append(guest.vm.run_hash())
     assert hashes[0] == hashes[1]
+
+
+def test_a_recorded_run_needs_no_network(guests: Guests, initrd: Path, tmp_path: Path) -> None:
+    """What the host's sockets brought is replayed packet by packet: same screen, same hash, no server any more."""
+    content, log = data(4), tmp_path / "log"
+    machine = {"memory": "256M", "kernel": guests.kernel, "initrd": initrd, "append": "console=ttyS0 quiet"}
+
+    def handle(sock: socket.socket) -> None:
+        while b"\r\n\r\n" not in sock.recv(4096):
+            pass
+        sock.sendall(b"HTTP/1.0 200 OK\r\nContent-Length: %d\r\n\r\n" % len(content) + content)
+
+    with serve(handle) as server:
+        guest = Guest(guests, initrd, Nic("e1000", netdev=UserConfig()), record=log)
+        with guest.vm:
+            guest.start()
+            guest.lease()
+            out = guest.sh(f"wget -q -O - http://10.0.2.2:{server.getsockname()[1]}/ | sha256sum", 600)
+            assert hashlib.sha256(content).hexdigest() in out
+            text, wanted = guest.vm.serial.text, guest.vm.run_hash()
+    with emu.Machine(nics=(Nic("e1000", netdev=UserConfig()),), replay=log, **machine) as vm:
+        assert vm.run().reason == "replayed"
+        assert (vm.serial.text, vm.run_hash()) == (text, wanted)
