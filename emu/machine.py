@@ -127,7 +127,6 @@ class Machine:
         self._quit = False
         self._listeners: list[Callable[[str, dict[str, Any]], None]] = []
         self._pacer: Pacer | None = None
-        self.engine.idle_ok = self.door.replaying
         self._chardevs: list[Chardev] = []
         self.wires: list[Wire | None] = []          # one per network card; None: its cable hangs loose
         self._captures: list[Capture] = []
@@ -251,9 +250,12 @@ class Machine:
                 self.keyboard.supply()
                 self.mouse.supply()
             fresh = asked = False
+            outside = False         # may something come in that does not depend on the guest alone?
             for wire in self.wires:
                 if wire is not None:
                     wire.service()
+                    outside = outside or wire.backend.outside
+            engine.idle_ok = outside or pacer is not None or replay is not None
             budget = most if stop_icount is None else min(most, stop_icount - engine.icount)
             if replay is not None:
                 if not replay.admit():
@@ -319,7 +321,7 @@ class Machine:
         if self._pacer is not None:
             self._pacer.sleep(left, self._wake)
         elif left != 0 and any(wire is not None and wire.backend.outside for wire in self.wires):
-            began = time.monotonic_ns()         # something may come in: idle time passes as fast as for those outside
+            began = time.monotonic_ns()         # idle time passes as fast as for those outside
             self._wake.wait(None if left is None else left / 1e9)
             gone = time.monotonic_ns() - began
             engine.skip_ns(gone if left is None else min(gone, left))
@@ -485,7 +487,6 @@ class Machine:
         """
         if not self.door.replaying:
             self._pacer = Pacer(self.engine, self._skip, host)
-            self.engine.idle_ok = True
 
     # ---- inspection ---------------------------------------------------------------------------------------------
     @property

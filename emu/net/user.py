@@ -26,6 +26,7 @@ from .services import DHCP_CLIENT, DHCP_SERVER, DNS_PORT, TFTP_PORT, A, Dhcp, Le
 
 GATEWAY_MAC = b"\x52\x55\x0a\x00\x02\x02"
 FLOW_NS = 120_000_000_000       # an unused UDP or ping flow is forgotten
+REPLY_NS = 3_000_000_000        # so long somebody outside may still be about to answer
 FLOWS = 512                     # at most; the oldest goes
 CONNECTIONS = 1024
 PENDING = 64                    # packets held until the guest's MAC is known
@@ -178,7 +179,8 @@ class UserNet(Backend):
 
     @property
     def outside(self) -> bool:
-        return bool(self._listeners or self._tcp or self._udp)
+        now = self._now()
+        return bool(self._listeners or self._tcp) or any(now - flow.used_ns < REPLY_NS for flow in self._udp.values())
 
     def info(self) -> str:
         tcp = f"{len(self._tcp)} TCP, {len(self._udp)} UDP" if self._tcp or self._udp else "no"
