@@ -2,12 +2,13 @@
 
 Computed from tables, whatever the host has.  A state is four columns, little-endian words whose low byte is row 0.
 """
-from emu_core_pyx.types cimport acc_t, fast_t, slow_t, u8, u32, u64
+from emu_core_pyx.types cimport fast_t, slow_t, u8, u32, u64
 from emu_core_pyx.cpu.state cimport CPU
 from emu_core_pyx.block.insn cimport Insn, handler_t
 from emu_core_pyx.decode.registry cimport Registry
-from emu_core_pyx.interp.dispatch cimport finish, miss, next_insn
-from emu_core_pyx.interp.simd cimport rd16, xmm
+from emu_core_pyx.interp.dispatch cimport miss
+from emu_core_pyx.interp.simd cimport xmm
+from emu_core_pyx.interp.simd_form cimport done, form_t, reg_t, xmm_source
 
 cdef extern from *:  # operation tags
     ctypedef struct aesenc "char"
@@ -97,30 +98,20 @@ cdef inline void imm_op(u8 *d, const u8 *s, u32 imm, imm_t *o) noexcept nogil:
         carryless_multiply(<u64 *>d, (<u64 *>d)[imm & 1], (<const u64 *>s)[imm >> 4 & 1])
 
 
-cdef Insn *round_xx(CPU *c, Insn *i, round_t *o) noexcept nogil:
-    aes_round(<u32 *>xmm(c, i.dst), <u32 *>xmm(c, i.src), o)
-    return next_insn(c, i)
-
-
-cdef Insn *round_xm(CPU *c, Insn *i, round_t *o, acc_t a) noexcept nogil:
-    cdef u8 *p = rd16(c, i, a)
+cdef Insn *op_round(CPU *c, Insn *i, round_t *o, form_t a) noexcept nogil:
+    cdef u8 *p = xmm_source(c, i, 16, a)
     if p == NULL:
         return miss(c, i)
     aes_round(<u32 *>xmm(c, i.dst), <u32 *>p, o)
-    return finish(c, i, a)
+    return done(c, i, a)
 
 
-cdef Insn *imm_xxi(CPU *c, Insn *i, imm_t *o) noexcept nogil:
-    imm_op(xmm(c, i.dst), xmm(c, i.src), <u32>i.imm, o)
-    return next_insn(c, i)
-
-
-cdef Insn *imm_xmi(CPU *c, Insn *i, imm_t *o, acc_t a) noexcept nogil:
-    cdef u8 *p = rd16(c, i, a)
+cdef Insn *op_imm(CPU *c, Insn *i, imm_t *o, form_t a) noexcept nogil:
+    cdef u8 *p = xmm_source(c, i, 16, a)
     if p == NULL:
         return miss(c, i)
     imm_op(xmm(c, i.dst), p, <u32>i.imm, o)
-    return finish(c, i, a)
+    return done(c, i, a)
 
 
 # ---- tables ----
@@ -156,14 +147,14 @@ cdef void make_tables() noexcept:
 # ---- registration ----
 
 cdef int add_round(Registry r, str name, round_t *o) except -1:
-    r.add(name + "_xx", 0, <handler_t>round_xx[round_t], <handler_t>round_xx[round_t])
-    r.add(name + "_xm", 0, <handler_t>round_xm[round_t, fast_t], <handler_t>round_xm[round_t, slow_t])
+    r.add(name + "_xx", 0, <handler_t>op_round[round_t, reg_t], <handler_t>op_round[round_t, reg_t])
+    r.add(name + "_xm", 0, <handler_t>op_round[round_t, fast_t], <handler_t>op_round[round_t, slow_t])
     return 0
 
 
 cdef int add_imm(Registry r, str name, imm_t *o) except -1:
-    r.add(name + "_xxi", 0, <handler_t>imm_xxi[imm_t], <handler_t>imm_xxi[imm_t])
-    r.add(name + "_xmi", 0, <handler_t>imm_xmi[imm_t, fast_t], <handler_t>imm_xmi[imm_t, slow_t])
+    r.add(name + "_xxi", 0, <handler_t>op_imm[imm_t, reg_t], <handler_t>op_imm[imm_t, reg_t])
+    r.add(name + "_xmi", 0, <handler_t>op_imm[imm_t, fast_t], <handler_t>op_imm[imm_t, slow_t])
     return 0
 
 

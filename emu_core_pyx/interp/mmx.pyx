@@ -7,8 +7,9 @@ from emu_core_pyx.cpu.state cimport CPU
 from emu_core_pyx.block.insn cimport Insn, handler_t
 from emu_core_pyx.decode.registry cimport Registry
 from emu_core_pyx.interp.dispatch cimport finish, miss, next_insn
-from emu_core_pyx.interp.simd cimport mmx_blocked, mmx_get, mmx_put, mmx_touch, rdn, wrn
-from emu_core_pyx.mmu.access cimport put, reg
+from emu_core_pyx.interp.simd cimport mmx_get, mmx_put, mmx_touch, wrn
+from emu_core_pyx.interp.simd_form cimport done, form_t, gpr_source, mmx_blocked, mmx_source, reg_t, slow_reg_t
+from emu_core_pyx.mmu.access cimport put
 
 ctypedef fused int_t:
     u32
@@ -16,13 +17,6 @@ ctypedef fused int_t:
 
 
 # ---- MOVD, MOVQ, MOVNTQ ----
-
-cdef Insn *movd_pr(CPU *c, Insn *i, int_t t, acc_t a) noexcept nogil:
-    if mmx_blocked(c, a):
-        return miss(c, i)
-    mmx_put(c, i.dst, reg(c, i.src, t)[0])
-    return next_insn(c, i)
-
 
 cdef Insn *movd_rp(CPU *c, Insn *i, int_t t, acc_t a) noexcept nogil:
     if mmx_blocked(c, a):
@@ -32,15 +26,16 @@ cdef Insn *movd_rp(CPU *c, Insn *i, int_t t, acc_t a) noexcept nogil:
     return next_insn(c, i)
 
 
-cdef Insn *movd_pm(CPU *c, Insn *i, int_t t, acc_t a) noexcept nogil:
-    cdef u8 *p
+cdef Insn *movd(CPU *c, Insn *i, int_t t, form_t a) noexcept nogil:
+    cdef int_t *p
     if mmx_blocked(c, a):
         return miss(c, i)
-    p = rdn(c, i, sizeof(int_t), a)
-    if p == NULL:
-        return miss(c, i)
-    mmx_put(c, i.dst, (<int_t *>p)[0])
-    return finish(c, i, a)
+    p = gpr_source(c, i, t, a)
+    if form_t in acc_t:
+        if p == NULL:
+            return miss(c, i)
+    mmx_put(c, i.dst, p[0])
+    return done(c, i, a)
 
 
 cdef Insn *movd_mp(CPU *c, Insn *i, int_t t, acc_t a) noexcept nogil:
@@ -73,40 +68,24 @@ cdef inline u64 insert_w(u64 v, u64 word, u32 k) noexcept nogil:
     return v & ~(<u64>0xFFFF << 16 * (k & 3)) | word << 16 * (k & 3)
 
 
-cdef Insn *pshufw_ppi(CPU *c, Insn *i, acc_t a) noexcept nogil:
-    if mmx_blocked(c, a):
-        return miss(c, i)
-    mmx_put(c, i.dst, shuffle_w(mmx_get(c, i.src), <u32>i.imm))
-    return next_insn(c, i)
-
-
-cdef Insn *pshufw_pmi(CPU *c, Insn *i, acc_t a) noexcept nogil:
-    cdef u8 *p
-    if mmx_blocked(c, a):
-        return miss(c, i)
-    p = rdn(c, i, 8, a)
+cdef Insn *pshufw(CPU *c, Insn *i, form_t a) noexcept nogil:
+    cdef u8 *p = mmx_source(c, i, 8, a)
     if p == NULL:
         return miss(c, i)
     mmx_put(c, i.dst, shuffle_w((<u64 *>p)[0], <u32>i.imm))
-    return finish(c, i, a)
+    return done(c, i, a)
 
 
-cdef Insn *pinsrw_pri(CPU *c, Insn *i, acc_t a) noexcept nogil:
+cdef Insn *pinsrw(CPU *c, Insn *i, form_t a) noexcept nogil:
+    cdef u16 *p
     if mmx_blocked(c, a):
         return miss(c, i)
-    mmx_put(c, i.dst, insert_w(mmx_get(c, i.dst), reg(c, i.src, <u16>0)[0], <u32>i.imm))
-    return next_insn(c, i)
-
-
-cdef Insn *pinsrw_pmi(CPU *c, Insn *i, acc_t a) noexcept nogil:
-    cdef u8 *p
-    if mmx_blocked(c, a):
-        return miss(c, i)
-    p = rdn(c, i, 2, a)
-    if p == NULL:
-        return miss(c, i)
-    mmx_put(c, i.dst, insert_w(mmx_get(c, i.dst), (<u16 *>p)[0], <u32>i.imm))
-    return finish(c, i, a)
+    p = gpr_source(c, i, <u16>0, a)
+    if form_t in acc_t:
+        if p == NULL:
+            return miss(c, i)
+    mmx_put(c, i.dst, insert_w(mmx_get(c, i.dst), p[0], <u32>i.imm))
+    return done(c, i, a)
 
 
 cdef Insn *pextrw_rpi(CPU *c, Insn *i, acc_t a) noexcept nogil:
@@ -137,9 +116,9 @@ cdef Insn *emms(CPU *c, Insn *i, acc_t a) noexcept nogil:
 # ---- registration ----
 
 cdef int add_int(Registry r, int_t t, u32 size) except -1:
-    r.add("movd_pr", size, <handler_t>movd_pr[int_t, fast_t], <handler_t>movd_pr[int_t, slow_t])
+    r.add("movd_pr", size, <handler_t>movd[int_t, reg_t], <handler_t>movd[int_t, slow_reg_t])
     r.add("movd_rp", size, <handler_t>movd_rp[int_t, fast_t], <handler_t>movd_rp[int_t, slow_t])
-    r.add("movd_pm", size, <handler_t>movd_pm[int_t, fast_t], <handler_t>movd_pm[int_t, slow_t])
+    r.add("movd_pm", size, <handler_t>movd[int_t, fast_t], <handler_t>movd[int_t, slow_t])
     r.add("movd_mp", size, <handler_t>movd_mp[int_t, fast_t], <handler_t>movd_mp[int_t, slow_t])
     return 0
 
@@ -148,13 +127,13 @@ cdef int register(Registry r) except -1:
     add_int(r, <u32>0, 4)
     add_int(r, <u64>0, 8)
     r.add("movq_pp", 0, <handler_t>movq_pp[fast_t], <handler_t>movq_pp[slow_t])
-    r.add("movq_pm", 0, <handler_t>movd_pm[u64, fast_t], <handler_t>movd_pm[u64, slow_t])
+    r.add("movq_pm", 0, <handler_t>movd[u64, fast_t], <handler_t>movd[u64, slow_t])
     r.add("movq_mp", 0, <handler_t>movd_mp[u64, fast_t], <handler_t>movd_mp[u64, slow_t])
     r.add("movntq_mp", 0, <handler_t>movd_mp[u64, fast_t], <handler_t>movd_mp[u64, slow_t])
-    r.add("pshufw_ppi", 0, <handler_t>pshufw_ppi[fast_t], <handler_t>pshufw_ppi[slow_t])
-    r.add("pshufw_pmi", 0, <handler_t>pshufw_pmi[fast_t], <handler_t>pshufw_pmi[slow_t])
-    r.add("pinsrw_pri", 0, <handler_t>pinsrw_pri[fast_t], <handler_t>pinsrw_pri[slow_t])
-    r.add("pinsrw_pmi", 0, <handler_t>pinsrw_pmi[fast_t], <handler_t>pinsrw_pmi[slow_t])
+    r.add("pshufw_ppi", 0, <handler_t>pshufw[reg_t], <handler_t>pshufw[slow_reg_t])
+    r.add("pshufw_pmi", 0, <handler_t>pshufw[fast_t], <handler_t>pshufw[slow_t])
+    r.add("pinsrw_pri", 0, <handler_t>pinsrw[reg_t], <handler_t>pinsrw[slow_reg_t])
+    r.add("pinsrw_pmi", 0, <handler_t>pinsrw[fast_t], <handler_t>pinsrw[slow_t])
     r.add("pextrw_rpi", 0, <handler_t>pextrw_rpi[fast_t], <handler_t>pextrw_rpi[slow_t])
     r.add("pmovmskb_rp", 0, <handler_t>pmovmskb_rp[fast_t], <handler_t>pmovmskb_rp[slow_t])
     r.add("emms", 0, <handler_t>emms[fast_t], <handler_t>emms[slow_t])

@@ -2,12 +2,13 @@
 
 The most significant doubleword of a vector comes first: A and W0 are element 3.
 """
-from emu_core_pyx.types cimport acc_t, fast_t, slow_t, u8, u32
+from emu_core_pyx.types cimport fast_t, slow_t, u8, u32
 from emu_core_pyx.cpu.state cimport CPU
 from emu_core_pyx.block.insn cimport Insn, handler_t
 from emu_core_pyx.decode.registry cimport Registry
-from emu_core_pyx.interp.dispatch cimport finish, miss, next_insn
-from emu_core_pyx.interp.simd cimport rd16, xmm
+from emu_core_pyx.interp.dispatch cimport miss
+from emu_core_pyx.interp.simd cimport xmm
+from emu_core_pyx.interp.simd_form cimport done, form_t, reg_t, xmm_source
 
 cdef extern from *:  # operation tags
     ctypedef struct sha1nexte "char"
@@ -130,35 +131,25 @@ cdef void sha_op(CPU *c, u32 *d, const u32 *s, sha_t *o) noexcept nogil:
         d[3] += sigma1(d[1])
 
 
-cdef Insn *sha_xx(CPU *c, Insn *i, sha_t *o) noexcept nogil:
-    sha_op(c, <u32 *>xmm(c, i.dst), <u32 *>xmm(c, i.src), o)
-    return next_insn(c, i)
-
-
-cdef Insn *sha_xm(CPU *c, Insn *i, sha_t *o, acc_t a) noexcept nogil:
-    cdef u8 *p = rd16(c, i, a)
+cdef Insn *op(CPU *c, Insn *i, sha_t *o, form_t a) noexcept nogil:
+    cdef u8 *p = xmm_source(c, i, 16, a)
     if p == NULL:
         return miss(c, i)
     sha_op(c, <u32 *>xmm(c, i.dst), <u32 *>p, o)
-    return finish(c, i, a)
+    return done(c, i, a)
 
 
-cdef Insn *sha1rnds4_xxi(CPU *c, Insn *i) noexcept nogil:
-    sha1_rounds(<u32 *>xmm(c, i.dst), <u32 *>xmm(c, i.src), <u32>i.imm)
-    return next_insn(c, i)
-
-
-cdef Insn *sha1rnds4_xmi(CPU *c, Insn *i, acc_t a) noexcept nogil:
-    cdef u8 *p = rd16(c, i, a)
+cdef Insn *sha1rnds4(CPU *c, Insn *i, form_t a) noexcept nogil:
+    cdef u8 *p = xmm_source(c, i, 16, a)
     if p == NULL:
         return miss(c, i)
     sha1_rounds(<u32 *>xmm(c, i.dst), <u32 *>p, <u32>i.imm)
-    return finish(c, i, a)
+    return done(c, i, a)
 
 
 cdef int add(Registry r, str name, sha_t *o) except -1:
-    r.add(name + "_xx", 0, <handler_t>sha_xx[sha_t], <handler_t>sha_xx[sha_t])
-    r.add(name + "_xm", 0, <handler_t>sha_xm[sha_t, fast_t], <handler_t>sha_xm[sha_t, slow_t])
+    r.add(name + "_xx", 0, <handler_t>op[sha_t, reg_t], <handler_t>op[sha_t, reg_t])
+    r.add(name + "_xm", 0, <handler_t>op[sha_t, fast_t], <handler_t>op[sha_t, slow_t])
     return 0
 
 
@@ -169,6 +160,6 @@ cdef int register(Registry r) except -1:
     add(r, "sha256rnds2", <sha256rnds2 *>NULL)
     add(r, "sha256msg1", <sha256msg1 *>NULL)
     add(r, "sha256msg2", <sha256msg2 *>NULL)
-    r.add("sha1rnds4_xxi", 0, sha1rnds4_xxi, sha1rnds4_xxi)
-    r.add("sha1rnds4_xmi", 0, <handler_t>sha1rnds4_xmi[fast_t], <handler_t>sha1rnds4_xmi[slow_t])
+    r.add("sha1rnds4_xxi", 0, <handler_t>sha1rnds4[reg_t], <handler_t>sha1rnds4[reg_t])
+    r.add("sha1rnds4_xmi", 0, <handler_t>sha1rnds4[fast_t], <handler_t>sha1rnds4[slow_t])
     return 0

@@ -16,7 +16,7 @@ Handlers whose fast twin cannot go on (TLB miss, misaligned, #MF pending, except
 """
 from emu_core_pyx.types cimport acc_t, fast_t, slow_t, u8, u32, u64
 from emu_core_pyx.cpu.state cimport CPU
-from emu_core_pyx.cpu.bits cimport CR0_NE, EXC_GP, EXC_MF
+from emu_core_pyx.cpu.bits cimport EXC_GP
 from emu_core_pyx.block.insn cimport Insn
 from emu_core_pyx.interp.dispatch cimport raise_exc, unlikely
 from emu_core_pyx.mmu.access cimport ea, rd_at, wr_at
@@ -70,10 +70,6 @@ cdef enum:  # MXCSR
     MXCSR_VALID = 0xFFFF    # MXCSR_MASK as FXSAVE reports it
     MXCSR_DEFAULT = 0x1F80
 
-cdef enum:
-    FSW_ES = 0x80
-
-
 cdef inline void simd_enter(CPU *c) noexcept nogil:
     """Guest code is about to run: give the host its MXCSR."""
     cdef u32 v = c.s.fpu.mxcsr
@@ -103,17 +99,6 @@ cdef inline void mxcsr_load(CPU *c, u32 v) noexcept nogil:
 
 cdef inline u8 *xmm(CPU *c, u8 n) noexcept nogil:
     return <u8 *>&c.s.xmm[n]
-
-
-cdef inline bint mmx_blocked(CPU *c, acc_t a) noexcept nogil:
-    """An x87 exception is pending: the slow twin raises #MF (with NE clear it went out as FERR# already)."""
-    if unlikely(c.s.fpu.sw & FSW_ES):
-        if acc_t is fast_t:
-            return 1
-        elif c.s.cr0 & CR0_NE:
-            raise_exc(c, EXC_MF, 0)
-            return 1
-    return 0
 
 
 cdef inline u64 mmx_get(CPU *c, u8 n) noexcept nogil:

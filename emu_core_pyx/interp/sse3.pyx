@@ -3,12 +3,13 @@
 FISTTP and LDDQU are with their kin; MONITOR and MWAIT are not emulated.  The arithmetic is ADDPS, SUBPS, ADDPD, SUBPD of
 rearranged operands, done by the host under the guest's MXCSR (see simd.pxd).
 """
-from emu_core_pyx.types cimport acc_t, fast_t, slow_t, u8
+from emu_core_pyx.types cimport fast_t, slow_t, u8
 from emu_core_pyx.cpu.state cimport CPU
 from emu_core_pyx.block.insn cimport Insn, handler_t
 from emu_core_pyx.decode.registry cimport Registry
-from emu_core_pyx.interp.dispatch cimport finish, miss, next_insn, unlikely
-from emu_core_pyx.interp.simd cimport V, load8, load16, rd16, rdn, store16, xmm
+from emu_core_pyx.interp.dispatch cimport miss
+from emu_core_pyx.interp.simd cimport V, load8, load16, store16, xmm
+from emu_core_pyx.interp.simd_form cimport done, form_t, reg_t, slow_form_t, slow_reg_t, unmasked, xmm_source
 from emu_core_pyx.interp.simd_trap cimport ADD, SINGLE, SUB, lane_t, simd_trap
 
 cdef extern from * nogil:
@@ -132,38 +133,22 @@ cdef bint arith_trap(CPU *c, V x, V y, V r, arith_t *o) noexcept nogil:
         return simd_trap(c, x, _mm_xor_si128(y, sign_pd()), r, <lane_t>simd_addpd, ADD)
 
 
-cdef Insn *arith_xx(CPU *c, Insn *i, arith_t *o, acc_t a) noexcept nogil:
-    cdef V x, y, r
-    if acc_t is fast_t:
-        if unlikely(c.simd_unmasked):
-            return miss(c, i)
-    x = left(load16(xmm(c, i.dst)), load16(xmm(c, i.src)), o)
-    y = right(load16(xmm(c, i.dst)), load16(xmm(c, i.src)), o)
-    r = arith_op(x, y, o)
-    if acc_t is slow_t:
-        if c.simd_unmasked and arith_trap(c, x, y, r, o):
-            return miss(c, i)
-    store16(xmm(c, i.dst), r)
-    return next_insn(c, i)
-
-
-cdef Insn *arith_xm(CPU *c, Insn *i, arith_t *o, acc_t a) noexcept nogil:
+cdef Insn *arith(CPU *c, Insn *i, arith_t *o, form_t a) noexcept nogil:
     cdef V x, y, r
     cdef u8 *p
-    if acc_t is fast_t:
-        if unlikely(c.simd_unmasked):
-            return miss(c, i)
-    p = rd16(c, i, a)
+    if unmasked(c, a):
+        return miss(c, i)
+    p = xmm_source(c, i, 16, a)
     if p == NULL:
         return miss(c, i)
     x = left(load16(xmm(c, i.dst)), load16(p), o)
     y = right(load16(xmm(c, i.dst)), load16(p), o)
     r = arith_op(x, y, o)
-    if acc_t is slow_t:
+    if form_t in slow_form_t:
         if c.simd_unmasked and arith_trap(c, x, y, r, o):
             return miss(c, i)
     store16(xmm(c, i.dst), r)
-    return finish(c, i, a)
+    return done(c, i, a)
 
 
 # ---- moves ----
@@ -175,46 +160,35 @@ cdef inline V dup_op(V v, dup_t *o) noexcept nogil:
         return shdup(v)
 
 
-cdef Insn *dup_xx(CPU *c, Insn *i, dup_t *o) noexcept nogil:
-    store16(xmm(c, i.dst), dup_op(load16(xmm(c, i.src)), o))
-    return next_insn(c, i)
-
-
-cdef Insn *dup_xm(CPU *c, Insn *i, dup_t *o, acc_t a) noexcept nogil:
-    cdef u8 *p = rd16(c, i, a)
+cdef Insn *dup(CPU *c, Insn *i, dup_t *o, form_t a) noexcept nogil:
+    cdef u8 *p = xmm_source(c, i, 16, a)
     if p == NULL:
         return miss(c, i)
     store16(xmm(c, i.dst), dup_op(load16(p), o))
-    return finish(c, i, a)
+    return done(c, i, a)
 
 
-cdef Insn *movddup_xx(CPU *c, Insn *i) noexcept nogil:
-    cdef V v = load8(xmm(c, i.src))
-    store16(xmm(c, i.dst), _mm_unpacklo_epi64(v, v))
-    return next_insn(c, i)
-
-
-cdef Insn *movddup_xm(CPU *c, Insn *i, acc_t a) noexcept nogil:
-    cdef u8 *p = rdn(c, i, 8, a)
+cdef Insn *movddup(CPU *c, Insn *i, form_t a) noexcept nogil:
+    cdef u8 *p = xmm_source(c, i, 8, a)
     cdef V v
     if p == NULL:
         return miss(c, i)
     v = load8(p)
     store16(xmm(c, i.dst), _mm_unpacklo_epi64(v, v))
-    return finish(c, i, a)
+    return done(c, i, a)
 
 
 # ---- registration ----
 
 cdef int add_arith(Registry r, str name, arith_t *o) except -1:
-    r.add(name + "_xx", 0, <handler_t>arith_xx[arith_t, fast_t], <handler_t>arith_xx[arith_t, slow_t])
-    r.add(name + "_xm", 0, <handler_t>arith_xm[arith_t, fast_t], <handler_t>arith_xm[arith_t, slow_t])
+    r.add(name + "_xx", 0, <handler_t>arith[arith_t, reg_t], <handler_t>arith[arith_t, slow_reg_t])
+    r.add(name + "_xm", 0, <handler_t>arith[arith_t, fast_t], <handler_t>arith[arith_t, slow_t])
     return 0
 
 
 cdef int add_dup(Registry r, str name, dup_t *o) except -1:
-    r.add(name + "_xx", 0, <handler_t>dup_xx[dup_t], <handler_t>dup_xx[dup_t])
-    r.add(name + "_xm", 0, <handler_t>dup_xm[dup_t, fast_t], <handler_t>dup_xm[dup_t, slow_t])
+    r.add(name + "_xx", 0, <handler_t>dup[dup_t, reg_t], <handler_t>dup[dup_t, reg_t])
+    r.add(name + "_xm", 0, <handler_t>dup[dup_t, fast_t], <handler_t>dup[dup_t, slow_t])
     return 0
 
 
@@ -227,6 +201,6 @@ cdef int register(Registry r) except -1:
     add_arith(r, "addsubpd", <addsubpd *>NULL)
     add_dup(r, "movsldup", <movsldup *>NULL)
     add_dup(r, "movshdup", <movshdup *>NULL)
-    r.add("movddup_xx", 0, movddup_xx, movddup_xx)
-    r.add("movddup_xm", 0, <handler_t>movddup_xm[fast_t], <handler_t>movddup_xm[slow_t])
+    r.add("movddup_xx", 0, <handler_t>movddup[reg_t], <handler_t>movddup[reg_t])
+    r.add("movddup_xm", 0, <handler_t>movddup[fast_t], <handler_t>movddup[slow_t])
     return 0

@@ -3,17 +3,17 @@
 Rounding is done on the bit patterns (there is no such instruction in SSE2) and leaves its flags in the host's MXCSR, as
 the arithmetic does.  A dot product is its multiplication and additions, each with its own exceptions.
 """
-from emu_core_pyx.types cimport acc_t, fast_t, slow_t, u8, u32, u64
+from emu_core_pyx.types cimport fast_t, slow_t, u8, u32, u64
 from emu_core_pyx.cpu.state cimport CPU
 from emu_core_pyx.cpu.bits cimport EXC_NONE
 from emu_core_pyx.block.insn cimport Insn, handler_t
 from emu_core_pyx.decode.registry cimport Registry
-from emu_core_pyx.interp.dispatch cimport finish, miss, next_insn, unlikely
+from emu_core_pyx.interp.dispatch cimport miss
 from emu_core_pyx.interp.simd cimport (
-    MXCSR_DAZ, MXCSR_IE, MXCSR_PE, MXCSR_RC, V, _mm_getcsr, _mm_setcsr, load4, load8, load16, merge4, merge_low, ones, rd16, rdn,
-    store16, xmm,
+    MXCSR_DAZ, MXCSR_IE, MXCSR_PE, MXCSR_RC, V, _mm_getcsr, _mm_setcsr, load16, merge4, merge_low, store16, xmm,
 )
-from emu_core_pyx.interp.simd_trap cimport ADD, MUL, NEVER, SINGLE, lane_t, simd_trap
+from emu_core_pyx.interp.simd_form cimport done, form_t, load, reg_t, slow_form_t, slow_reg_t, unmasked, xmm_source
+from emu_core_pyx.interp.simd_trap cimport ADD, MUL, SINGLE, lane_t, simd_trap, simple_trap
 
 cdef extern from * nogil:
     """
@@ -134,56 +134,21 @@ cdef inline V round_op(CPU *c, V a, V b, u32 imm, round_t *o) noexcept nogil:
         return merge_low(a, round_vector(c, b, imm, 0, 1))
 
 
-cdef inline u8 *source(CPU *c, Insn *i, round_t *o, acc_t a) noexcept nogil:
-    if round_t is roundss:
-        return rdn(c, i, 4, a)
-    elif round_t is roundsd:
-        return rdn(c, i, 8, a)
-    else:
-        return rd16(c, i, a)
-
-
-cdef inline V load(u8 *p, round_t *o) noexcept nogil:
-    if round_t is roundss:
-        return load4(p)
-    elif round_t is roundsd:
-        return load8(p)
-    else:
-        return load16(p)
-
-
-cdef bint round_trap(CPU *c) noexcept nogil:
-    return simd_trap(c, ones(), ones(), ones(), NULL, NEVER)
-
-
-cdef Insn *round_xxi(CPU *c, Insn *i, round_t *o, acc_t a) noexcept nogil:
-    cdef V r
-    if acc_t is fast_t:
-        if unlikely(c.simd_unmasked):
-            return miss(c, i)
-    r = round_op(c, load16(xmm(c, i.dst)), load16(xmm(c, i.src)), <u32>i.imm, o)
-    if acc_t is slow_t:
-        if c.simd_unmasked and round_trap(c):
-            return miss(c, i)
-    store16(xmm(c, i.dst), r)
-    return next_insn(c, i)
-
-
-cdef Insn *round_xmi(CPU *c, Insn *i, round_t *o, acc_t a) noexcept nogil:
+cdef Insn *op_round(CPU *c, Insn *i, round_t *o, form_t a) noexcept nogil:
+    cdef u32 n = 4 if round_t is roundss else 8 if round_t is roundsd else 16
     cdef V r
     cdef u8 *p
-    if acc_t is fast_t:
-        if unlikely(c.simd_unmasked):
-            return miss(c, i)
-    p = source(c, i, o, a)
+    if unmasked(c, a):
+        return miss(c, i)
+    p = xmm_source(c, i, n, a)
     if p == NULL:
         return miss(c, i)
-    r = round_op(c, load16(xmm(c, i.dst)), load(p, o), <u32>i.imm, o)
-    if acc_t is slow_t:
-        if c.simd_unmasked and round_trap(c):
+    r = round_op(c, load16(xmm(c, i.dst)), load(p, n), <u32>i.imm, o)
+    if form_t in slow_form_t:
+        if c.simd_unmasked and simple_trap(c):
             return miss(c, i)
     store16(xmm(c, i.dst), r)
-    return finish(c, i, a)
+    return done(c, i, a)
 
 
 # ---- dot products ----
@@ -227,54 +192,36 @@ cdef V dot_pd(CPU *c, V x, V y, u32 imm) noexcept nogil:
     return keep64(r, imm)
 
 
-cdef inline V dot(CPU *c, V x, V y, u32 imm, dot_t *o) noexcept nogil:
-    if dot_t is dpps:
-        return dot_ps(c, x, y, imm)
-    else:
-        return dot_pd(c, x, y, imm)
-
-
-cdef Insn *dot_xxi(CPU *c, Insn *i, dot_t *o, acc_t a) noexcept nogil:
-    cdef V r
-    if acc_t is fast_t:
-        if unlikely(c.simd_unmasked):
-            return miss(c, i)
-    r = dot(c, load16(xmm(c, i.dst)), load16(xmm(c, i.src)), <u32>i.imm, o)
-    if acc_t is slow_t:
-        if c.exc != EXC_NONE:
-            return miss(c, i)
-    store16(xmm(c, i.dst), r)
-    return next_insn(c, i)
-
-
-cdef Insn *dot_xmi(CPU *c, Insn *i, dot_t *o, acc_t a) noexcept nogil:
+cdef Insn *op_dot(CPU *c, Insn *i, dot_t *o, form_t a) noexcept nogil:
     cdef V r
     cdef u8 *p
-    if acc_t is fast_t:
-        if unlikely(c.simd_unmasked):
-            return miss(c, i)
-    p = rd16(c, i, a)
+    if unmasked(c, a):
+        return miss(c, i)
+    p = xmm_source(c, i, 16, a)
     if p == NULL:
         return miss(c, i)
-    r = dot(c, load16(xmm(c, i.dst)), load16(p), <u32>i.imm, o)
-    if acc_t is slow_t:
+    if dot_t is dpps:
+        r = dot_ps(c, load16(xmm(c, i.dst)), load16(p), <u32>i.imm)
+    else:
+        r = dot_pd(c, load16(xmm(c, i.dst)), load16(p), <u32>i.imm)
+    if form_t in slow_form_t:
         if c.exc != EXC_NONE:
             return miss(c, i)
     store16(xmm(c, i.dst), r)
-    return finish(c, i, a)
+    return done(c, i, a)
 
 
 # ---- registration ----
 
 cdef int add_round(Registry r, str name, round_t *o) except -1:
-    r.add(name + "_xxi", 0, <handler_t>round_xxi[round_t, fast_t], <handler_t>round_xxi[round_t, slow_t])
-    r.add(name + "_xmi", 0, <handler_t>round_xmi[round_t, fast_t], <handler_t>round_xmi[round_t, slow_t])
+    r.add(name + "_xxi", 0, <handler_t>op_round[round_t, reg_t], <handler_t>op_round[round_t, slow_reg_t])
+    r.add(name + "_xmi", 0, <handler_t>op_round[round_t, fast_t], <handler_t>op_round[round_t, slow_t])
     return 0
 
 
 cdef int add_dot(Registry r, str name, dot_t *o) except -1:
-    r.add(name + "_xxi", 0, <handler_t>dot_xxi[dot_t, fast_t], <handler_t>dot_xxi[dot_t, slow_t])
-    r.add(name + "_xmi", 0, <handler_t>dot_xmi[dot_t, fast_t], <handler_t>dot_xmi[dot_t, slow_t])
+    r.add(name + "_xxi", 0, <handler_t>op_dot[dot_t, reg_t], <handler_t>op_dot[dot_t, slow_reg_t])
+    r.add(name + "_xmi", 0, <handler_t>op_dot[dot_t, fast_t], <handler_t>op_dot[dot_t, slow_t])
     return 0
 
 

@@ -9,7 +9,8 @@ from emu_core_pyx.cpu.flags cimport set_arith
 from emu_core_pyx.block.insn cimport Insn, handler_t
 from emu_core_pyx.decode.registry cimport Registry
 from emu_core_pyx.interp.dispatch cimport finish, miss, next_insn
-from emu_core_pyx.interp.simd cimport V, load4, load8, load16, low, rd16, rdn, store16, wrn, xmm
+from emu_core_pyx.interp.simd cimport V, load16, low, rd16, rdn, store16, wrn, xmm
+from emu_core_pyx.interp.simd_form cimport done, form_t, gpr_source, load, reg_t, xmm_source
 
 cdef extern from * nogil:
     """
@@ -282,69 +283,37 @@ cdef inline V blendv_op(V a, V b, V m, blendv_t *o) noexcept nogil:
 
 # ---- the forms ----
 
-cdef Insn *op_xx(CPU *c, Insn *i, vector_t *o) noexcept nogil:
-    store16(xmm(c, i.dst), vector_op(load16(xmm(c, i.dst)), load16(xmm(c, i.src)), o))
-    return next_insn(c, i)
-
-
-cdef Insn *op_xm(CPU *c, Insn *i, vector_t *o, acc_t a) noexcept nogil:
-    cdef u8 *p = rd16(c, i, a)
+cdef Insn *op(CPU *c, Insn *i, vector_t *o, form_t a) noexcept nogil:
+    cdef u8 *p = xmm_source(c, i, 16, a)
     if p == NULL:
         return miss(c, i)
     store16(xmm(c, i.dst), vector_op(load16(xmm(c, i.dst)), load16(p), o))
-    return finish(c, i, a)
+    return done(c, i, a)
 
 
-cdef Insn *op_xxi(CPU *c, Insn *i, imm_t *o) noexcept nogil:
-    store16(xmm(c, i.dst), imm_op(load16(xmm(c, i.dst)), load16(xmm(c, i.src)), i.imm, o))
-    return next_insn(c, i)
-
-
-cdef Insn *op_xmi(CPU *c, Insn *i, imm_t *o, acc_t a) noexcept nogil:
-    cdef u8 *p = rd16(c, i, a)
+cdef Insn *op_imm(CPU *c, Insn *i, imm_t *o, form_t a) noexcept nogil:
+    cdef u8 *p = xmm_source(c, i, 16, a)
     if p == NULL:
         return miss(c, i)
     store16(xmm(c, i.dst), imm_op(load16(xmm(c, i.dst)), load16(p), i.imm, o))
-    return finish(c, i, a)
+    return done(c, i, a)
 
 
-cdef Insn *blendv_xx(CPU *c, Insn *i, blendv_t *o) noexcept nogil:
-    store16(xmm(c, i.dst), blendv_op(load16(xmm(c, i.dst)), load16(xmm(c, i.src)), load16(xmm(c, 0)), o))
-    return next_insn(c, i)
-
-
-cdef Insn *blendv_xm(CPU *c, Insn *i, blendv_t *o, acc_t a) noexcept nogil:
-    cdef u8 *p = rd16(c, i, a)
+cdef Insn *blendv(CPU *c, Insn *i, blendv_t *o, form_t a) noexcept nogil:
+    cdef u8 *p = xmm_source(c, i, 16, a)
     if p == NULL:
         return miss(c, i)
     store16(xmm(c, i.dst), blendv_op(load16(xmm(c, i.dst)), load16(p), load16(xmm(c, 0)), o))
-    return finish(c, i, a)
+    return done(c, i, a)
 
 
-cdef Insn *extend_xx(CPU *c, Insn *i, extend_t *o) noexcept nogil:
-    store16(xmm(c, i.dst), extend_op(load16(xmm(c, i.src)), o))
-    return next_insn(c, i)
-
-
-cdef Insn *extend_xm(CPU *c, Insn *i, extend_t *o, acc_t a) noexcept nogil:
-    cdef u8 *p
-    cdef V v
-    if extend_t in extend8_t:
-        p = rdn(c, i, 8, a)
-    elif extend_t in extend4_t:
-        p = rdn(c, i, 4, a)
-    else:
-        p = rdn(c, i, 2, a)
+cdef Insn *extend(CPU *c, Insn *i, extend_t *o, form_t a) noexcept nogil:
+    cdef u32 n = 8 if extend_t in extend8_t else 4 if extend_t in extend4_t else 2
+    cdef u8 *p = xmm_source(c, i, n, a)
     if p == NULL:
         return miss(c, i)
-    if extend_t in extend8_t:
-        v = load8(p)
-    elif extend_t in extend4_t:
-        v = load4(p)
-    else:
-        v = low((<u16 *>p)[0])
-    store16(xmm(c, i.dst), extend_op(v, o))
-    return finish(c, i, a)
+    store16(xmm(c, i.dst), extend_op(low((<u16 *>p)[0]) if n == 2 else load(p, n), o))
+    return done(c, i, a)
 
 
 # ---- PTEST, MOVNTDQA ----
@@ -354,17 +323,12 @@ cdef inline void test_bits(CPU *c, u64 *x, u64 *y) noexcept nogil:
     set_arith(c, f | (F_CF if (~x[0] & y[0] | ~x[1] & y[1]) == 0 else 0))
 
 
-cdef Insn *ptest_xx(CPU *c, Insn *i) noexcept nogil:
-    test_bits(c, <u64 *>xmm(c, i.dst), <u64 *>xmm(c, i.src))
-    return next_insn(c, i)
-
-
-cdef Insn *ptest_xm(CPU *c, Insn *i, acc_t a) noexcept nogil:
-    cdef u8 *p = rd16(c, i, a)
+cdef Insn *ptest(CPU *c, Insn *i, form_t a) noexcept nogil:
+    cdef u8 *p = xmm_source(c, i, 16, a)
     if p == NULL:
         return miss(c, i)
     test_bits(c, <u64 *>xmm(c, i.dst), <u64 *>p)
-    return finish(c, i, a)
+    return done(c, i, a)
 
 
 cdef Insn *movntdqa_xm(CPU *c, Insn *i, acc_t a) noexcept nogil:
@@ -381,17 +345,13 @@ cdef inline uint_t *element(CPU *c, u8 n, u32 k, uint_t t) noexcept nogil:
     return <uint_t *>xmm(c, n) + (k & (16 // sizeof(uint_t) - 1))
 
 
-cdef Insn *pinsr_xri(CPU *c, Insn *i, uint_t t) noexcept nogil:
-    element(c, i.dst, <u32>i.imm, t)[0] = <uint_t>(<u64 *>(<u8 *>c + i.src))[0]
-    return next_insn(c, i)
-
-
-cdef Insn *pinsr_xmi(CPU *c, Insn *i, uint_t t, acc_t a) noexcept nogil:
-    cdef u8 *p = rdn(c, i, sizeof(uint_t), a)
-    if p == NULL:
-        return miss(c, i)
-    element(c, i.dst, <u32>i.imm, t)[0] = (<uint_t *>p)[0]
-    return finish(c, i, a)
+cdef Insn *pinsr(CPU *c, Insn *i, uint_t t, form_t a) noexcept nogil:
+    cdef uint_t *p = gpr_source(c, i, t, a)
+    if form_t in acc_t:
+        if p == NULL:
+            return miss(c, i)
+    element(c, i.dst, <u32>i.imm, t)[0] = p[0]
+    return done(c, i, a)
 
 
 cdef Insn *pextr_rxi(CPU *c, Insn *i, uint_t t) noexcept nogil:
@@ -431,26 +391,26 @@ cdef Insn *insertps_xmi(CPU *c, Insn *i, acc_t a) noexcept nogil:
 # ---- registration ----
 
 cdef int add(Registry r, str name, vector_t *o) except -1:
-    r.add(name + "_xx", 0, <handler_t>op_xx[vector_t], <handler_t>op_xx[vector_t])
-    r.add(name + "_xm", 0, <handler_t>op_xm[vector_t, fast_t], <handler_t>op_xm[vector_t, slow_t])
+    r.add(name + "_xx", 0, <handler_t>op[vector_t, reg_t], <handler_t>op[vector_t, reg_t])
+    r.add(name + "_xm", 0, <handler_t>op[vector_t, fast_t], <handler_t>op[vector_t, slow_t])
     return 0
 
 
 cdef int add_imm(Registry r, str name, imm_t *o) except -1:
-    r.add(name + "_xxi", 0, <handler_t>op_xxi[imm_t], <handler_t>op_xxi[imm_t])
-    r.add(name + "_xmi", 0, <handler_t>op_xmi[imm_t, fast_t], <handler_t>op_xmi[imm_t, slow_t])
+    r.add(name + "_xxi", 0, <handler_t>op_imm[imm_t, reg_t], <handler_t>op_imm[imm_t, reg_t])
+    r.add(name + "_xmi", 0, <handler_t>op_imm[imm_t, fast_t], <handler_t>op_imm[imm_t, slow_t])
     return 0
 
 
 cdef int add_blendv(Registry r, str name, blendv_t *o) except -1:
-    r.add(name + "_xx", 0, <handler_t>blendv_xx[blendv_t], <handler_t>blendv_xx[blendv_t])
-    r.add(name + "_xm", 0, <handler_t>blendv_xm[blendv_t, fast_t], <handler_t>blendv_xm[blendv_t, slow_t])
+    r.add(name + "_xx", 0, <handler_t>blendv[blendv_t, reg_t], <handler_t>blendv[blendv_t, reg_t])
+    r.add(name + "_xm", 0, <handler_t>blendv[blendv_t, fast_t], <handler_t>blendv[blendv_t, slow_t])
     return 0
 
 
 cdef int add_extend(Registry r, str name, extend_t *o) except -1:
-    r.add(name + "_xx", 0, <handler_t>extend_xx[extend_t], <handler_t>extend_xx[extend_t])
-    r.add(name + "_xm", 0, <handler_t>extend_xm[extend_t, fast_t], <handler_t>extend_xm[extend_t, slow_t])
+    r.add(name + "_xx", 0, <handler_t>extend[extend_t, reg_t], <handler_t>extend[extend_t, reg_t])
+    r.add(name + "_xm", 0, <handler_t>extend[extend_t, fast_t], <handler_t>extend[extend_t, slow_t])
     return 0
 
 
@@ -458,8 +418,8 @@ cdef int add_element(Registry r, str letter, uint_t t) except -1:
     r.add(f"pextr{letter}_mxi", 0, <handler_t>pextr_mxi[uint_t, fast_t], <handler_t>pextr_mxi[uint_t, slow_t])
     if letter != "w":       # of SSE2
         r.add(f"pextr{letter}_rxi", 0, <handler_t>pextr_rxi[uint_t], <handler_t>pextr_rxi[uint_t])
-        r.add(f"pinsr{letter}_xri", 0, <handler_t>pinsr_xri[uint_t], <handler_t>pinsr_xri[uint_t])
-        r.add(f"pinsr{letter}_xmi", 0, <handler_t>pinsr_xmi[uint_t, fast_t], <handler_t>pinsr_xmi[uint_t, slow_t])
+        r.add(f"pinsr{letter}_xri", 0, <handler_t>pinsr[uint_t, reg_t], <handler_t>pinsr[uint_t, reg_t])
+        r.add(f"pinsr{letter}_xmi", 0, <handler_t>pinsr[uint_t, fast_t], <handler_t>pinsr[uint_t, slow_t])
     return 0
 
 
@@ -504,7 +464,7 @@ cdef int register(Registry r) except -1:
     r.add("extractps_mxi", 0, <handler_t>pextr_mxi[u32, fast_t], <handler_t>pextr_mxi[u32, slow_t])
     r.add("insertps_xxi", 0, insertps_xxi, insertps_xxi)
     r.add("insertps_xmi", 0, <handler_t>insertps_xmi[fast_t], <handler_t>insertps_xmi[slow_t])
-    r.add("ptest_xx", 0, ptest_xx, ptest_xx)
-    r.add("ptest_xm", 0, <handler_t>ptest_xm[fast_t], <handler_t>ptest_xm[slow_t])
+    r.add("ptest_xx", 0, <handler_t>ptest[reg_t], <handler_t>ptest[reg_t])
+    r.add("ptest_xm", 0, <handler_t>ptest[fast_t], <handler_t>ptest[slow_t])
     r.add("movntdqa_xm", 0, <handler_t>movntdqa_xm[fast_t], <handler_t>movntdqa_xm[slow_t])
     return 0

@@ -9,7 +9,8 @@ from emu_core_pyx.cpu.flags cimport set_arith
 from emu_core_pyx.block.insn cimport Insn, handler_t
 from emu_core_pyx.decode.registry cimport Registry
 from emu_core_pyx.interp.dispatch cimport finish, miss, next_insn
-from emu_core_pyx.interp.simd cimport rd16, rdn, xmm
+from emu_core_pyx.interp.simd cimport rdn, xmm
+from emu_core_pyx.interp.simd_form cimport done, form_t, reg_t, xmm_source
 from emu_core_pyx.mmu.access cimport put, rd, reg
 
 cdef extern from *:
@@ -129,52 +130,39 @@ cdef void explicit(CPU *c, const u8 *x, const u8 *y, u32 imm, bint wide, result_
     deliver(c, compare(c, x, explicit_length(nx, imm), y, explicit_length(ny, imm), imm), imm, o)
 
 
-cdef Insn *pcmpistr_xxi(CPU *c, Insn *i, result_t *o) noexcept nogil:
-    implicit(c, xmm(c, i.dst), xmm(c, i.src), <u32>i.imm, o)
-    return next_insn(c, i)
+cdef inline u8 *unaligned(CPU *c, Insn *i, form_t a) noexcept nogil:
+    if form_t in acc_t:
+        return rdn(c, i, 16, a)
+    else:
+        return xmm(c, i.src)
 
 
-cdef Insn *pcmpistr_xmi(CPU *c, Insn *i, result_t *o, acc_t a) noexcept nogil:
-    cdef u8 *p = rdn(c, i, 16, a)
+cdef Insn *pcmpistr(CPU *c, Insn *i, result_t *o, form_t a) noexcept nogil:
+    cdef u8 *p = unaligned(c, i, a)
     if p == NULL:
         return miss(c, i)
     implicit(c, xmm(c, i.dst), p, <u32>i.imm, o)
-    return finish(c, i, a)
+    return done(c, i, a)
 
 
-cdef Insn *pcmpestr_xxi(CPU *c, Insn *i, result_t *o) noexcept nogil:
-    explicit(c, xmm(c, i.dst), xmm(c, i.src), <u32>i.imm, i.osz == 8, o)
-    return next_insn(c, i)
-
-
-cdef Insn *pcmpestr_xmi(CPU *c, Insn *i, result_t *o, acc_t a) noexcept nogil:
-    cdef u8 *p = rdn(c, i, 16, a)
+cdef Insn *pcmpestr(CPU *c, Insn *i, result_t *o, form_t a) noexcept nogil:
+    cdef u8 *p = unaligned(c, i, a)
     if p == NULL:
         return miss(c, i)
     explicit(c, xmm(c, i.dst), p, <u32>i.imm, i.osz == 8, o)
-    return finish(c, i, a)
+    return done(c, i, a)
 
 
 # ---- PCMPGTQ ----
 
-cdef inline void greater(CPU *c, u8 n, const u8 *p) noexcept nogil:
-    cdef i64 *d = <i64 *>xmm(c, n)
-    cdef const i64 *s = <const i64 *>p
-    d[0] = -<i64>(d[0] > s[0])
-    d[1] = -<i64>(d[1] > s[1])
-
-
-cdef Insn *pcmpgtq_xx(CPU *c, Insn *i) noexcept nogil:
-    greater(c, i.dst, xmm(c, i.src))
-    return next_insn(c, i)
-
-
-cdef Insn *pcmpgtq_xm(CPU *c, Insn *i, acc_t a) noexcept nogil:
-    cdef u8 *p = rd16(c, i, a)
+cdef Insn *pcmpgtq(CPU *c, Insn *i, form_t a) noexcept nogil:
+    cdef i64 *d = <i64 *>xmm(c, i.dst)
+    cdef i64 *p = <i64 *>xmm_source(c, i, 16, a)
     if p == NULL:
         return miss(c, i)
-    greater(c, i.dst, p)
-    return finish(c, i, a)
+    d[0] = -<i64>(d[0] > p[0])
+    d[1] = -<i64>(d[1] > p[1])
+    return done(c, i, a)
 
 
 # ---- CRC32 ----
@@ -212,10 +200,10 @@ cdef void make_crc_table() noexcept:
 
 cdef int add_string(Registry r, str letter, u32 size, result_t *o) except -1:
     if size == 4:
-        r.add(f"pcmpistr{letter}_xxi", 0, <handler_t>pcmpistr_xxi[result_t], <handler_t>pcmpistr_xxi[result_t])
-        r.add(f"pcmpistr{letter}_xmi", 0, <handler_t>pcmpistr_xmi[result_t, fast_t], <handler_t>pcmpistr_xmi[result_t, slow_t])
-    r.add(f"pcmpestr{letter}_xxi", size, <handler_t>pcmpestr_xxi[result_t], <handler_t>pcmpestr_xxi[result_t])
-    r.add(f"pcmpestr{letter}_xmi", size, <handler_t>pcmpestr_xmi[result_t, fast_t], <handler_t>pcmpestr_xmi[result_t, slow_t])
+        r.add(f"pcmpistr{letter}_xxi", 0, <handler_t>pcmpistr[result_t, reg_t], <handler_t>pcmpistr[result_t, reg_t])
+        r.add(f"pcmpistr{letter}_xmi", 0, <handler_t>pcmpistr[result_t, fast_t], <handler_t>pcmpistr[result_t, slow_t])
+    r.add(f"pcmpestr{letter}_xxi", size, <handler_t>pcmpestr[result_t, reg_t], <handler_t>pcmpestr[result_t, reg_t])
+    r.add(f"pcmpestr{letter}_xmi", size, <handler_t>pcmpestr[result_t, fast_t], <handler_t>pcmpestr[result_t, slow_t])
     return 0
 
 
@@ -231,8 +219,8 @@ cdef int register(Registry r) except -1:
     for size in (4, 8):
         add_string(r, "i", size, <index_t *>NULL)
         add_string(r, "m", size, <mask_t *>NULL)
-    r.add("pcmpgtq_xx", 0, pcmpgtq_xx, pcmpgtq_xx)
-    r.add("pcmpgtq_xm", 0, <handler_t>pcmpgtq_xm[fast_t], <handler_t>pcmpgtq_xm[slow_t])
+    r.add("pcmpgtq_xx", 0, <handler_t>pcmpgtq[reg_t], <handler_t>pcmpgtq[reg_t])
+    r.add("pcmpgtq_xm", 0, <handler_t>pcmpgtq[fast_t], <handler_t>pcmpgtq[slow_t])
     add_crc(r, <u8>0)
     add_crc(r, <u16>0)
     add_crc(r, <u32>0)

@@ -7,13 +7,13 @@ from emu_core_pyx.types cimport acc_t, fast_t, slow_t, u8, u32, u64
 from emu_core_pyx.cpu.state cimport CPU
 from emu_core_pyx.block.insn cimport Insn, handler_t
 from emu_core_pyx.decode.registry cimport Registry
-from emu_core_pyx.interp.dispatch cimport finish, miss, next_insn, unlikely
-from emu_core_pyx.interp.simd cimport (
-    V, load4, load8, load16, low, lowq, merge_low, mmx_blocked, mmx_get, mmx_put, mmx_touch, ones, rd16, rdn,
-    store16, xmm,
+from emu_core_pyx.interp.dispatch cimport miss
+from emu_core_pyx.interp.simd cimport V, load16, low, lowq, merge_low, mmx_put, mmx_touch, rdn, store16, xmm
+from emu_core_pyx.interp.simd_form cimport (
+    done, form_t, gpr_source, load, mmx_blocked, mmx_source, reg_t, slow_form_t, slow_reg_t, unmasked, xmm_source,
 )
-from emu_core_pyx.interp.simd_trap cimport NARROW, NEVER, SCALAR, SINGLE, lane_t, simd_trap
-from emu_core_pyx.mmu.access cimport put, reg
+from emu_core_pyx.interp.simd_trap cimport NARROW, NEVER, SCALAR, SINGLE, lane_t, simd_trap, simple_trap
+from emu_core_pyx.mmu.access cimport put
 
 cdef extern from * nogil:
     """
@@ -147,22 +147,14 @@ ctypedef fused int_t:
     u64
 
 
-cdef inline u8 *source(CPU *c, Insn *i, source_t *o, acc_t a) noexcept nogil:
+cdef inline u32 width(source_t *o) noexcept nogil:
+    """Bytes of the source."""
     if source_t in memory4_t:
-        return rdn(c, i, 4, a)
+        return 4
     elif source_t in memory8_t:
-        return rdn(c, i, 8, a)
+        return 8
     else:
-        return rd16(c, i, a)
-
-
-cdef inline V load(u8 *p, source_t *o) noexcept nogil:
-    if source_t in memory4_t:
-        return load4(p)
-    elif source_t in memory8_t:
-        return load8(p)
-    else:
-        return load16(p)
+        return 16
 
 
 # ---- XMM to XMM ----
@@ -201,45 +193,26 @@ cdef bint vector_trap(CPU *c, V y, vector_t *o) noexcept nogil:
     return simd_trap(c, low(0), y, y, <lane_t>vector_op[vector_t], how)
 
 
-cdef bint integer_trap(CPU *c) noexcept nogil:
-    return simd_trap(c, ones(), ones(), ones(), NULL, NEVER)
-
-
-cdef Insn *cvt_xx(CPU *c, Insn *i, vector_t *o, acc_t a) noexcept nogil:
-    cdef V y, r
-    if acc_t is fast_t:
-        if unlikely(c.simd_unmasked):
-            return miss(c, i)
-    y = load16(xmm(c, i.src))
-    r = vector_op(load16(xmm(c, i.dst)), y, o)
-    if acc_t is slow_t:
-        if c.simd_unmasked and vector_trap(c, y, o):
-            return miss(c, i)
-    store16(xmm(c, i.dst), r)
-    return next_insn(c, i)
-
-
-cdef Insn *cvt_xm(CPU *c, Insn *i, vector_t *o, acc_t a) noexcept nogil:
+cdef Insn *convert(CPU *c, Insn *i, vector_t *o, form_t a) noexcept nogil:
     cdef V y, r
     cdef u8 *p
-    if acc_t is fast_t:
-        if unlikely(c.simd_unmasked):
-            return miss(c, i)
-    p = source(c, i, o, a)
+    if unmasked(c, a):
+        return miss(c, i)
+    p = xmm_source(c, i, width(o), a)
     if p == NULL:
         return miss(c, i)
-    y = load(p, o)
+    y = load(p, width(o))
     r = vector_op(load16(xmm(c, i.dst)), y, o)
-    if acc_t is slow_t:
+    if form_t in slow_form_t:
         if c.simd_unmasked and vector_trap(c, y, o):
             return miss(c, i)
     store16(xmm(c, i.dst), r)
-    return finish(c, i, a)
+    return done(c, i, a)
 
 
 # ---- general registers and integers in memory ----
 
-cdef inline V from_int(V x, int_t v, from_int_t *o) noexcept nogil:
+cdef inline V from_int_op(V x, int_t v, from_int_t *o) noexcept nogil:
     if from_int_t is cvtsi2ss:
         if int_t is u32:
             return simd_cvtsi2ssl(x, v)
@@ -252,37 +225,24 @@ cdef inline V from_int(V x, int_t v, from_int_t *o) noexcept nogil:
             return simd_cvtsi2sdq(x, v)
 
 
-cdef Insn *from_int_xr(CPU *c, Insn *i, from_int_t *o, int_t t, acc_t a) noexcept nogil:
+cdef Insn *from_int(CPU *c, Insn *i, from_int_t *o, int_t t, form_t a) noexcept nogil:
     cdef V r
-    if acc_t is fast_t:
-        if unlikely(c.simd_unmasked):
-            return miss(c, i)
-    r = from_int(load16(xmm(c, i.dst)), reg(c, i.src, t)[0], o)
-    if acc_t is slow_t:
-        if c.simd_unmasked and integer_trap(c):
-            return miss(c, i)
-    store16(xmm(c, i.dst), r)
-    return next_insn(c, i)
-
-
-cdef Insn *from_int_xm(CPU *c, Insn *i, from_int_t *o, int_t t, acc_t a) noexcept nogil:
-    cdef V r
-    cdef u8 *p
-    if acc_t is fast_t:
-        if unlikely(c.simd_unmasked):
-            return miss(c, i)
-    p = rdn(c, i, sizeof(int_t), a)
-    if p == NULL:
+    cdef int_t *p
+    if unmasked(c, a):
         return miss(c, i)
-    r = from_int(load16(xmm(c, i.dst)), (<int_t *>p)[0], o)
-    if acc_t is slow_t:
-        if c.simd_unmasked and integer_trap(c):
+    p = gpr_source(c, i, t, a)
+    if form_t in acc_t:
+        if p == NULL:
+            return miss(c, i)
+    r = from_int_op(load16(xmm(c, i.dst)), p[0], o)
+    if form_t in slow_form_t:
+        if c.simd_unmasked and simple_trap(c):
             return miss(c, i)
     store16(xmm(c, i.dst), r)
-    return finish(c, i, a)
+    return done(c, i, a)
 
 
-cdef inline int_t to_int(V v, int_t t, to_int_t *o) noexcept nogil:
+cdef inline int_t to_int_op(V v, int_t t, to_int_t *o) noexcept nogil:
     if to_int_t is cvtss2si:
         if int_t is u32:
             return simd_cvtss2sil(v)
@@ -305,80 +265,54 @@ cdef inline int_t to_int(V v, int_t t, to_int_t *o) noexcept nogil:
             return simd_cvttsd2siq(v)
 
 
-cdef Insn *to_int_rx(CPU *c, Insn *i, to_int_t *o, int_t t, acc_t a) noexcept nogil:
-    cdef int_t r
-    if acc_t is fast_t:
-        if unlikely(c.simd_unmasked):
-            return miss(c, i)
-    r = to_int(load16(xmm(c, i.src)), <int_t>0, o)
-    if acc_t is slow_t:
-        if c.simd_unmasked and integer_trap(c):
-            return miss(c, i)
-    put(c, i.dst, r)
-    return next_insn(c, i)
-
-
-cdef Insn *to_int_rm(CPU *c, Insn *i, to_int_t *o, int_t t, acc_t a) noexcept nogil:
+cdef Insn *to_int(CPU *c, Insn *i, to_int_t *o, int_t t, form_t a) noexcept nogil:
     cdef int_t r
     cdef u8 *p
-    if acc_t is fast_t:
-        if unlikely(c.simd_unmasked):
-            return miss(c, i)
-    p = source(c, i, o, a)
+    if unmasked(c, a):
+        return miss(c, i)
+    p = xmm_source(c, i, width(o), a)
     if p == NULL:
         return miss(c, i)
-    r = to_int(load(p, o), <int_t>0, o)
-    if acc_t is slow_t:
-        if c.simd_unmasked and integer_trap(c):
+    r = to_int_op(load(p, width(o)), <int_t>0, o)
+    if form_t in slow_form_t:
+        if c.simd_unmasked and simple_trap(c):
             return miss(c, i)
     put(c, i.dst, r)
-    return finish(c, i, a)
+    return done(c, i, a)
 
 
 # ---- MMX registers ----
 
-cdef inline V from_mmx(V x, u64 v, from_mmx_t *o) noexcept nogil:
+cdef inline V from_mmx_op(V x, u64 v, from_mmx_t *o) noexcept nogil:
     if from_mmx_t is cvtpi2ps:
         return merge_low(x, simd_cvtdq2ps(x, low(v)))
     else:
         return simd_cvtdq2pd(x, low(v))
 
 
-cdef Insn *from_mmx_xp(CPU *c, Insn *i, from_mmx_t *o, acc_t a) noexcept nogil:
-    cdef V r
-    if acc_t is fast_t:
-        if unlikely(c.simd_unmasked):
-            return miss(c, i)
-    if mmx_blocked(c, a):
-        return miss(c, i)
-    r = from_mmx(load16(xmm(c, i.dst)), mmx_get(c, i.src), o)
-    mmx_touch(c)        # hardware enters MMX state before it raises #XM
-    if acc_t is slow_t:
-        if c.simd_unmasked and integer_trap(c):
-            return miss(c, i)
-    store16(xmm(c, i.dst), r)
-    return next_insn(c, i)
-
-
-cdef Insn *from_mmx_xm(CPU *c, Insn *i, from_mmx_t *o, acc_t a) noexcept nogil:
-    """No MMX register is named: hardware leaves the x87 state alone, and a pending #MF too."""
+cdef Insn *from_mmx(CPU *c, Insn *i, from_mmx_t *o, form_t a) noexcept nogil:
+    """From memory no MMX register is named: hardware leaves the x87 state alone, and a pending #MF too."""
     cdef V r
     cdef u8 *p
-    if acc_t is fast_t:
-        if unlikely(c.simd_unmasked):
-            return miss(c, i)
-    p = rdn(c, i, 8, a)
+    if unmasked(c, a):
+        return miss(c, i)
+    if form_t in acc_t:
+        p = rdn(c, i, 8, a)
+    else:
+        p = mmx_source(c, i, 8, a)
     if p == NULL:
         return miss(c, i)
-    r = from_mmx(load16(xmm(c, i.dst)), (<u64 *>p)[0], o)
-    if acc_t is slow_t:
-        if c.simd_unmasked and integer_trap(c):
+    r = from_mmx_op(load16(xmm(c, i.dst)), (<u64 *>p)[0], o)
+    if form_t is reg_t or form_t is slow_reg_t:
+        mmx_touch(c)        # hardware enters MMX state before it raises #XM
+    if form_t in slow_form_t:
+        if c.simd_unmasked and simple_trap(c):
             return miss(c, i)
     store16(xmm(c, i.dst), r)
-    return finish(c, i, a)
+    return done(c, i, a)
 
 
-cdef inline u64 to_mmx(V v, to_mmx_t *o) noexcept nogil:
+cdef inline u64 to_mmx_op(V v, to_mmx_t *o) noexcept nogil:
     if to_mmx_t is cvtps2pi:
         return lowq(simd_cvtps2dq(v, low(lowq(v))))
     elif to_mmx_t is cvttps2pi:
@@ -389,75 +323,56 @@ cdef inline u64 to_mmx(V v, to_mmx_t *o) noexcept nogil:
         return lowq(simd_cvttpd2dq(v, v))
 
 
-cdef Insn *to_mmx_px(CPU *c, Insn *i, to_mmx_t *o, acc_t a) noexcept nogil:
-    cdef u64 r
-    if acc_t is fast_t:
-        if unlikely(c.simd_unmasked):
-            return miss(c, i)
-    if mmx_blocked(c, a):
-        return miss(c, i)
-    r = to_mmx(load16(xmm(c, i.src)), o)
-    mmx_touch(c)
-    if acc_t is slow_t:
-        if c.simd_unmasked and integer_trap(c):
-            return miss(c, i)
-    mmx_put(c, i.dst, r)
-    return next_insn(c, i)
-
-
-cdef Insn *to_mmx_pm(CPU *c, Insn *i, to_mmx_t *o, acc_t a) noexcept nogil:
+cdef Insn *to_mmx(CPU *c, Insn *i, to_mmx_t *o, form_t a) noexcept nogil:
     cdef u64 r
     cdef u8 *p
-    if acc_t is fast_t:
-        if unlikely(c.simd_unmasked):
-            return miss(c, i)
-    if mmx_blocked(c, a):
+    if unmasked(c, a) or mmx_blocked(c, a):
         return miss(c, i)
-    p = source(c, i, o, a)
+    p = xmm_source(c, i, width(o), a)
     if p == NULL:
         return miss(c, i)
-    r = to_mmx(load(p, o), o)
+    r = to_mmx_op(load(p, width(o)), o)
     mmx_touch(c)
-    if acc_t is slow_t:
-        if c.simd_unmasked and integer_trap(c):
+    if form_t in slow_form_t:
+        if c.simd_unmasked and simple_trap(c):
             return miss(c, i)
     mmx_put(c, i.dst, r)
-    return finish(c, i, a)
+    return done(c, i, a)
 
 
 # ---- registration ----
 
 cdef int add_vector(Registry r, str name, vector_t *o) except -1:
-    r.add(name + "_xx", 0, <handler_t>cvt_xx[vector_t, fast_t], <handler_t>cvt_xx[vector_t, slow_t])
-    r.add(name + "_xm", 0, <handler_t>cvt_xm[vector_t, fast_t], <handler_t>cvt_xm[vector_t, slow_t])
+    r.add(name + "_xx", 0, <handler_t>convert[vector_t, reg_t], <handler_t>convert[vector_t, slow_reg_t])
+    r.add(name + "_xm", 0, <handler_t>convert[vector_t, fast_t], <handler_t>convert[vector_t, slow_t])
     return 0
 
 
 cdef int add_from_int(Registry r, str name, from_int_t *o, int_t t) except -1:
-    r.add(name + "_xr", sizeof(int_t), <handler_t>from_int_xr[from_int_t, int_t, fast_t],
-          <handler_t>from_int_xr[from_int_t, int_t, slow_t])
-    r.add(name + "_xm", sizeof(int_t), <handler_t>from_int_xm[from_int_t, int_t, fast_t],
-          <handler_t>from_int_xm[from_int_t, int_t, slow_t])
+    r.add(name + "_xr", sizeof(int_t), <handler_t>from_int[from_int_t, int_t, reg_t],
+          <handler_t>from_int[from_int_t, int_t, slow_reg_t])
+    r.add(name + "_xm", sizeof(int_t), <handler_t>from_int[from_int_t, int_t, fast_t],
+          <handler_t>from_int[from_int_t, int_t, slow_t])
     return 0
 
 
 cdef int add_to_int(Registry r, str name, to_int_t *o, int_t t) except -1:
-    r.add(name + "_rx", sizeof(int_t), <handler_t>to_int_rx[to_int_t, int_t, fast_t],
-          <handler_t>to_int_rx[to_int_t, int_t, slow_t])
-    r.add(name + "_rm", sizeof(int_t), <handler_t>to_int_rm[to_int_t, int_t, fast_t],
-          <handler_t>to_int_rm[to_int_t, int_t, slow_t])
+    r.add(name + "_rx", sizeof(int_t), <handler_t>to_int[to_int_t, int_t, reg_t],
+          <handler_t>to_int[to_int_t, int_t, slow_reg_t])
+    r.add(name + "_rm", sizeof(int_t), <handler_t>to_int[to_int_t, int_t, fast_t],
+          <handler_t>to_int[to_int_t, int_t, slow_t])
     return 0
 
 
 cdef int add_from_mmx(Registry r, str name, from_mmx_t *o) except -1:
-    r.add(name + "_xp", 0, <handler_t>from_mmx_xp[from_mmx_t, fast_t], <handler_t>from_mmx_xp[from_mmx_t, slow_t])
-    r.add(name + "_xm", 0, <handler_t>from_mmx_xm[from_mmx_t, fast_t], <handler_t>from_mmx_xm[from_mmx_t, slow_t])
+    r.add(name + "_xp", 0, <handler_t>from_mmx[from_mmx_t, reg_t], <handler_t>from_mmx[from_mmx_t, slow_reg_t])
+    r.add(name + "_xm", 0, <handler_t>from_mmx[from_mmx_t, fast_t], <handler_t>from_mmx[from_mmx_t, slow_t])
     return 0
 
 
 cdef int add_to_mmx(Registry r, str name, to_mmx_t *o) except -1:
-    r.add(name + "_px", 0, <handler_t>to_mmx_px[to_mmx_t, fast_t], <handler_t>to_mmx_px[to_mmx_t, slow_t])
-    r.add(name + "_pm", 0, <handler_t>to_mmx_pm[to_mmx_t, fast_t], <handler_t>to_mmx_pm[to_mmx_t, slow_t])
+    r.add(name + "_px", 0, <handler_t>to_mmx[to_mmx_t, reg_t], <handler_t>to_mmx[to_mmx_t, slow_reg_t])
+    r.add(name + "_pm", 0, <handler_t>to_mmx[to_mmx_t, fast_t], <handler_t>to_mmx[to_mmx_t, slow_t])
     return 0
 
 

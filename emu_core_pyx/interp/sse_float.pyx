@@ -4,16 +4,15 @@ The host executes the guest's operation under the guest's MXCSR (see simd.pxd). 
 processors, are ours: the reciprocal (root) of the middle of an interval of 2^-11 (2^-10), rounded to 12 bits, as Intel's
 hardware has had it for long.
 """
-from emu_core_pyx.types cimport acc_t, fast_t, slow_t, u8, u16, u32, u64
+from emu_core_pyx.types cimport fast_t, slow_t, u8, u16, u32, u64
 from emu_core_pyx.cpu.state cimport CPU
 from emu_core_pyx.cpu.flags cimport set_arith
 from emu_core_pyx.block.insn cimport Insn, handler_t
 from emu_core_pyx.decode.registry cimport Registry
-from emu_core_pyx.interp.dispatch cimport finish, miss, next_insn, unlikely
-from emu_core_pyx.interp.simd cimport (
-    V, load4, load8, load16, low, ones, rd16, rdn, store16, xmm,
-)
-from emu_core_pyx.interp.simd_trap cimport ADD, DIV, MUL, NEVER, SCALAR, SINGLE, SUB, lane_t, simd_trap
+from emu_core_pyx.interp.dispatch cimport miss
+from emu_core_pyx.interp.simd cimport V, load16, low, ones, store16, xmm
+from emu_core_pyx.interp.simd_form cimport done, form_t, load, reg_t, slow_form_t, slow_reg_t, unmasked, xmm_source
+from emu_core_pyx.interp.simd_trap cimport ADD, DIV, MUL, NEVER, SCALAR, SINGLE, SUB, lane_t, simd_trap, simple_trap
 
 cdef extern from * nogil:
     """
@@ -292,23 +291,14 @@ cdef u16 rcp_mantissa[2048]     # 12 bits below the leading one, by the top 11 b
 cdef u16 rsqrt_mantissa[2048]   # ... by the exponent's parity and the top 10 bits
 
 
-cdef inline u8 *source(CPU *c, Insn *i, float_t *o, acc_t a) noexcept nogil:
-    """Memory operand: aligned 16 bytes, or one scalar at any address."""
+cdef inline u32 width(float_t *o) noexcept nogil:
+    """Bytes of the second operand."""
     if float_t in ss_t:
-        return rdn(c, i, 4, a)
+        return 4
     elif float_t in sd_t:
-        return rdn(c, i, 8, a)
+        return 8
     else:
-        return rd16(c, i, a)
-
-
-cdef inline V load(u8 *p, float_t *o) noexcept nogil:
-    if float_t in ss_t:
-        return load4(p)
-    elif float_t in sd_t:
-        return load8(p)
-    else:
-        return load16(p)
+        return 16
 
 
 cdef inline V arith_op(V a, V b, arith_t *o) noexcept nogil:
@@ -390,10 +380,6 @@ cdef bint arith_trap(CPU *c, V x, V y, V r, arith_t *o) noexcept nogil:
     return simd_trap(c, x, y, r, <lane_t>arith_op[arith_t], how | width if how != NEVER else NEVER)
 
 
-cdef bint compare_trap(CPU *c) noexcept nogil:
-    return simd_trap(c, ones(), ones(), ones(), NULL, NEVER)
-
-
 cdef inline V cmp_op(V a, V b, u32 predicate, cmp_t *o) noexcept nogil:
     """EQ LT LE UNORD, and their negations; negated ones raise the same exceptions."""
     cdef V r
@@ -456,102 +442,58 @@ cdef inline u32 comi_op(V a, V b, comi_t *o) noexcept nogil:
 
 # ---- arithmetic ----
 
-cdef Insn *arith_xx(CPU *c, Insn *i, arith_t *o, acc_t a) noexcept nogil:
-    cdef V x, y, r
-    if acc_t is fast_t:
-        if unlikely(c.simd_unmasked):
-            return miss(c, i)
-    x = load16(xmm(c, i.dst))
-    y = load16(xmm(c, i.src))
-    r = arith_op(x, y, o)
-    if acc_t is slow_t:
-        if c.simd_unmasked and arith_trap(c, x, y, r, o):
-            return miss(c, i)
-    store16(xmm(c, i.dst), r)
-    return next_insn(c, i)
-
-
-cdef Insn *arith_xm(CPU *c, Insn *i, arith_t *o, acc_t a) noexcept nogil:
+cdef Insn *arith(CPU *c, Insn *i, arith_t *o, form_t a) noexcept nogil:
     cdef V x, y, r
     cdef u8 *p
-    if acc_t is fast_t:
-        if unlikely(c.simd_unmasked):
-            return miss(c, i)
-    p = source(c, i, o, a)
+    if unmasked(c, a):
+        return miss(c, i)
+    p = xmm_source(c, i, width(o), a)
     if p == NULL:
         return miss(c, i)
     x = load16(xmm(c, i.dst))
-    y = load(p, o)
+    y = load(p, width(o))
     r = arith_op(x, y, o)
-    if acc_t is slow_t:
+    if form_t in slow_form_t:
         if c.simd_unmasked and arith_trap(c, x, y, r, o):
             return miss(c, i)
     store16(xmm(c, i.dst), r)
-    return finish(c, i, a)
+    return done(c, i, a)
 
 
 # ---- CMPccPS and kin ----
 
-cdef Insn *cmp_xxi(CPU *c, Insn *i, cmp_t *o, acc_t a) noexcept nogil:
-    cdef V r
-    if acc_t is fast_t:
-        if unlikely(c.simd_unmasked):
-            return miss(c, i)
-    r = cmp_op(load16(xmm(c, i.dst)), load16(xmm(c, i.src)), <u32>i.imm, o)
-    if acc_t is slow_t:
-        if c.simd_unmasked and compare_trap(c):
-            return miss(c, i)
-    store16(xmm(c, i.dst), r)
-    return next_insn(c, i)
-
-
-cdef Insn *cmp_xmi(CPU *c, Insn *i, cmp_t *o, acc_t a) noexcept nogil:
+cdef Insn *compare(CPU *c, Insn *i, cmp_t *o, form_t a) noexcept nogil:
     cdef V r
     cdef u8 *p
-    if acc_t is fast_t:
-        if unlikely(c.simd_unmasked):
-            return miss(c, i)
-    p = source(c, i, o, a)
+    if unmasked(c, a):
+        return miss(c, i)
+    p = xmm_source(c, i, width(o), a)
     if p == NULL:
         return miss(c, i)
-    r = cmp_op(load16(xmm(c, i.dst)), load(p, o), <u32>i.imm, o)
-    if acc_t is slow_t:
-        if c.simd_unmasked and compare_trap(c):
+    r = cmp_op(load16(xmm(c, i.dst)), load(p, width(o)), <u32>i.imm, o)
+    if form_t in slow_form_t:
+        if c.simd_unmasked and simple_trap(c):
             return miss(c, i)
     store16(xmm(c, i.dst), r)
-    return finish(c, i, a)
+    return done(c, i, a)
 
 
 # ---- COMISS, UCOMISS and kin ----
 
-cdef Insn *comi_xx(CPU *c, Insn *i, comi_t *o, acc_t a) noexcept nogil:
-    cdef u32 f
-    if acc_t is fast_t:
-        if unlikely(c.simd_unmasked):
-            return miss(c, i)
-    f = comi_op(load16(xmm(c, i.dst)), load16(xmm(c, i.src)), o)
-    if acc_t is slow_t:
-        if c.simd_unmasked and compare_trap(c):
-            return miss(c, i)
-    set_arith(c, f)
-    return next_insn(c, i)
-
-
-cdef Insn *comi_xm(CPU *c, Insn *i, comi_t *o, acc_t a) noexcept nogil:
+cdef Insn *comi(CPU *c, Insn *i, comi_t *o, form_t a) noexcept nogil:
     cdef u32 f
     cdef u8 *p
-    if acc_t is fast_t:
-        if unlikely(c.simd_unmasked):
-            return miss(c, i)
-    p = source(c, i, o, a)
+    if unmasked(c, a):
+        return miss(c, i)
+    p = xmm_source(c, i, width(o), a)
     if p == NULL:
         return miss(c, i)
-    f = comi_op(load16(xmm(c, i.dst)), load(p, o), o)
-    if acc_t is slow_t:
-        if c.simd_unmasked and compare_trap(c):
+    f = comi_op(load16(xmm(c, i.dst)), load(p, width(o)), o)
+    if form_t in slow_form_t:
+        if c.simd_unmasked and simple_trap(c):
             return miss(c, i)
     set_arith(c, f)
-    return finish(c, i, a)
+    return done(c, i, a)
 
 
 # ---- approximations: no exceptions, MXCSR does not matter ----
@@ -595,17 +537,12 @@ cdef inline void approximate(u32 *d, u32 *s, approx_t *o) noexcept nogil:
         d[0] = rsqrt(s[0])
 
 
-cdef Insn *approx_xx(CPU *c, Insn *i, approx_t *o) noexcept nogil:
-    approximate(<u32 *>xmm(c, i.dst), <u32 *>xmm(c, i.src), o)
-    return next_insn(c, i)
-
-
-cdef Insn *approx_xm(CPU *c, Insn *i, approx_t *o, acc_t a) noexcept nogil:
-    cdef u8 *p = source(c, i, o, a)
+cdef Insn *approx(CPU *c, Insn *i, approx_t *o, form_t a) noexcept nogil:
+    cdef u8 *p = xmm_source(c, i, width(o), a)
     if p == NULL:
         return miss(c, i)
     approximate(<u32 *>xmm(c, i.dst), <u32 *>p, o)
-    return finish(c, i, a)
+    return done(c, i, a)
 
 
 cdef u64 isqrt(u64 v) noexcept:
@@ -633,26 +570,26 @@ cdef void make_tables() noexcept:
 # ---- registration ----
 
 cdef int add_arith(Registry r, str name, arith_t *o) except -1:
-    r.add(name + "_xx", 0, <handler_t>arith_xx[arith_t, fast_t], <handler_t>arith_xx[arith_t, slow_t])
-    r.add(name + "_xm", 0, <handler_t>arith_xm[arith_t, fast_t], <handler_t>arith_xm[arith_t, slow_t])
+    r.add(name + "_xx", 0, <handler_t>arith[arith_t, reg_t], <handler_t>arith[arith_t, slow_reg_t])
+    r.add(name + "_xm", 0, <handler_t>arith[arith_t, fast_t], <handler_t>arith[arith_t, slow_t])
     return 0
 
 
 cdef int add_cmp(Registry r, str name, cmp_t *o) except -1:
-    r.add(name + "_xxi", 0, <handler_t>cmp_xxi[cmp_t, fast_t], <handler_t>cmp_xxi[cmp_t, slow_t])
-    r.add(name + "_xmi", 0, <handler_t>cmp_xmi[cmp_t, fast_t], <handler_t>cmp_xmi[cmp_t, slow_t])
+    r.add(name + "_xxi", 0, <handler_t>compare[cmp_t, reg_t], <handler_t>compare[cmp_t, slow_reg_t])
+    r.add(name + "_xmi", 0, <handler_t>compare[cmp_t, fast_t], <handler_t>compare[cmp_t, slow_t])
     return 0
 
 
 cdef int add_comi(Registry r, str name, comi_t *o) except -1:
-    r.add(name + "_xx", 0, <handler_t>comi_xx[comi_t, fast_t], <handler_t>comi_xx[comi_t, slow_t])
-    r.add(name + "_xm", 0, <handler_t>comi_xm[comi_t, fast_t], <handler_t>comi_xm[comi_t, slow_t])
+    r.add(name + "_xx", 0, <handler_t>comi[comi_t, reg_t], <handler_t>comi[comi_t, slow_reg_t])
+    r.add(name + "_xm", 0, <handler_t>comi[comi_t, fast_t], <handler_t>comi[comi_t, slow_t])
     return 0
 
 
 cdef int add_approx(Registry r, str name, approx_t *o) except -1:
-    r.add(name + "_xx", 0, <handler_t>approx_xx[approx_t], <handler_t>approx_xx[approx_t])
-    r.add(name + "_xm", 0, <handler_t>approx_xm[approx_t, fast_t], <handler_t>approx_xm[approx_t, slow_t])
+    r.add(name + "_xx", 0, <handler_t>approx[approx_t, reg_t], <handler_t>approx[approx_t, reg_t])
+    r.add(name + "_xm", 0, <handler_t>approx[approx_t, fast_t], <handler_t>approx[approx_t, slow_t])
     return 0
 
 

@@ -7,10 +7,9 @@ from emu_core_pyx.types cimport acc_t, fast_t, slow_t, u8, u32, u64
 from emu_core_pyx.cpu.state cimport CPU
 from emu_core_pyx.block.insn cimport Insn, handler_t
 from emu_core_pyx.decode.registry cimport Registry
-from emu_core_pyx.interp.dispatch cimport finish, miss, next_insn
-from emu_core_pyx.interp.simd cimport (
-    V, load8, load16, low, lowq, mmx_blocked, mmx_get, mmx_put, rd16, rdn, store16, xmm,
-)
+from emu_core_pyx.interp.dispatch cimport miss, next_insn
+from emu_core_pyx.interp.simd cimport V, load8, load16, low, lowq, mmx_get, mmx_put, store16, xmm
+from emu_core_pyx.interp.simd_form cimport done, form_t, mmx_blocked, mmx_source, reg_t, slow_reg_t, xmm_source
 
 cdef extern from "<emmintrin.h>" nogil:
     V _mm_add_epi8(V a, V b)
@@ -392,81 +391,46 @@ cdef inline u64 mmx_op(u64 a, u64 b, mmx_t *o) noexcept nogil:
         return lowq(vector_op(low(a), low(b), o))
 
 
-# ---- the four forms of a two-operand instruction ----
-
-cdef Insn *op_xx(CPU *c, Insn *i, vector_t *o) noexcept nogil:
-    store16(xmm(c, i.dst), vector_op(load16(xmm(c, i.dst)), load16(xmm(c, i.src)), o))
-    return next_insn(c, i)
-
-
-cdef Insn *op_xm(CPU *c, Insn *i, vector_t *o, acc_t a) noexcept nogil:
-    cdef u8 *p = rd16(c, i, a)
+cdef Insn *op_xmm(CPU *c, Insn *i, vector_t *o, form_t a) noexcept nogil:
+    cdef u8 *p = xmm_source(c, i, 16, a)
     if p == NULL:
         return miss(c, i)
     store16(xmm(c, i.dst), vector_op(load16(xmm(c, i.dst)), load16(p), o))
-    return finish(c, i, a)
+    return done(c, i, a)
 
 
-cdef Insn *op_pp(CPU *c, Insn *i, mmx_t *o, acc_t a) noexcept nogil:
-    if mmx_blocked(c, a):
-        return miss(c, i)
-    mmx_put(c, i.dst, mmx_op(mmx_get(c, i.dst), mmx_get(c, i.src), o))
-    return next_insn(c, i)
-
-
-cdef Insn *op_pm(CPU *c, Insn *i, mmx_t *o, acc_t a) noexcept nogil:
-    cdef u8 *p
-    if mmx_blocked(c, a):
+cdef Insn *op_mmx(CPU *c, Insn *i, mmx_t *o, form_t a) noexcept nogil:
+    cdef u8 *p = mmx_source(c, i, 4 if mmx_t in unpack_low_t else 8, a)
+    if p == NULL:
         return miss(c, i)
     if mmx_t in unpack_low_t:
-        p = rdn(c, i, 4, a)
-        if p == NULL:
-            return miss(c, i)
         mmx_put(c, i.dst, mmx_op(mmx_get(c, i.dst), (<u32 *>p)[0], o))
     else:
-        p = rdn(c, i, 8, a)
-        if p == NULL:
-            return miss(c, i)
         mmx_put(c, i.dst, mmx_op(mmx_get(c, i.dst), (<u64 *>p)[0], o))
-    return finish(c, i, a)
+    return done(c, i, a)
 
 
 # ---- shifts: the count is the low quadword of a register or of memory, or imm8 ----
 
-cdef Insn *shift_xx(CPU *c, Insn *i, shift_t *o) noexcept nogil:
-    store16(xmm(c, i.dst), shift_op(load16(xmm(c, i.dst)), load16(xmm(c, i.src)), o))
-    return next_insn(c, i)
-
-
-cdef Insn *shift_xm(CPU *c, Insn *i, shift_t *o, acc_t a) noexcept nogil:
-    cdef u8 *p = rd16(c, i, a)
+cdef Insn *shift_xmm(CPU *c, Insn *i, shift_t *o, form_t a) noexcept nogil:
+    cdef u8 *p = xmm_source(c, i, 16, a)
     if p == NULL:
         return miss(c, i)
     store16(xmm(c, i.dst), shift_op(load16(xmm(c, i.dst)), load16(p), o))
-    return finish(c, i, a)
+    return done(c, i, a)
+
+
+cdef Insn *shift_mmx(CPU *c, Insn *i, shift_t *o, form_t a) noexcept nogil:
+    cdef u8 *p = mmx_source(c, i, 8, a)
+    if p == NULL:
+        return miss(c, i)
+    mmx_put(c, i.dst, lowq(shift_op(low(mmx_get(c, i.dst)), load8(p), o)))
+    return done(c, i, a)
 
 
 cdef Insn *shift_xi(CPU *c, Insn *i, shift_t *o) noexcept nogil:
     store16(xmm(c, i.dst), shift_op(load16(xmm(c, i.dst)), low(i.imm & 0xFF), o))
     return next_insn(c, i)
-
-
-cdef Insn *shift_pp(CPU *c, Insn *i, shift_t *o, acc_t a) noexcept nogil:
-    if mmx_blocked(c, a):
-        return miss(c, i)
-    mmx_put(c, i.dst, lowq(shift_op(low(mmx_get(c, i.dst)), low(mmx_get(c, i.src)), o)))
-    return next_insn(c, i)
-
-
-cdef Insn *shift_pm(CPU *c, Insn *i, shift_t *o, acc_t a) noexcept nogil:
-    cdef u8 *p
-    if mmx_blocked(c, a):
-        return miss(c, i)
-    p = rdn(c, i, 8, a)
-    if p == NULL:
-        return miss(c, i)
-    mmx_put(c, i.dst, lowq(shift_op(low(mmx_get(c, i.dst)), load8(p), o)))
-    return finish(c, i, a)
 
 
 cdef Insn *shift_pi(CPU *c, Insn *i, shift_t *o, acc_t a) noexcept nogil:
@@ -503,24 +467,24 @@ cdef Insn *psrldq_xi(CPU *c, Insn *i) noexcept nogil:
 # ---- registration ----
 
 cdef int add_xmm(Registry r, str name, vector_t *o) except -1:
-    r.add(name + "_xx", 0, <handler_t>op_xx[vector_t], <handler_t>op_xx[vector_t])
-    r.add(name + "_xm", 0, <handler_t>op_xm[vector_t, fast_t], <handler_t>op_xm[vector_t, slow_t])
+    r.add(name + "_xx", 0, <handler_t>op_xmm[vector_t, reg_t], <handler_t>op_xmm[vector_t, reg_t])
+    r.add(name + "_xm", 0, <handler_t>op_xmm[vector_t, fast_t], <handler_t>op_xmm[vector_t, slow_t])
     return 0
 
 
 cdef int add_mmx(Registry r, str name, mmx_t *o) except -1:
     add_xmm(r, name, o)
-    r.add(name + "_pp", 0, <handler_t>op_pp[mmx_t, fast_t], <handler_t>op_pp[mmx_t, slow_t])
-    r.add(name + "_pm", 0, <handler_t>op_pm[mmx_t, fast_t], <handler_t>op_pm[mmx_t, slow_t])
+    r.add(name + "_pp", 0, <handler_t>op_mmx[mmx_t, reg_t], <handler_t>op_mmx[mmx_t, slow_reg_t])
+    r.add(name + "_pm", 0, <handler_t>op_mmx[mmx_t, fast_t], <handler_t>op_mmx[mmx_t, slow_t])
     return 0
 
 
 cdef int add_shift(Registry r, str name, shift_t *o) except -1:
-    r.add(name + "_xx", 0, <handler_t>shift_xx[shift_t], <handler_t>shift_xx[shift_t])
-    r.add(name + "_xm", 0, <handler_t>shift_xm[shift_t, fast_t], <handler_t>shift_xm[shift_t, slow_t])
+    r.add(name + "_xx", 0, <handler_t>shift_xmm[shift_t, reg_t], <handler_t>shift_xmm[shift_t, reg_t])
+    r.add(name + "_xm", 0, <handler_t>shift_xmm[shift_t, fast_t], <handler_t>shift_xmm[shift_t, slow_t])
     r.add(name + "_xi", 0, <handler_t>shift_xi[shift_t], <handler_t>shift_xi[shift_t])
-    r.add(name + "_pp", 0, <handler_t>shift_pp[shift_t, fast_t], <handler_t>shift_pp[shift_t, slow_t])
-    r.add(name + "_pm", 0, <handler_t>shift_pm[shift_t, fast_t], <handler_t>shift_pm[shift_t, slow_t])
+    r.add(name + "_pp", 0, <handler_t>shift_mmx[shift_t, reg_t], <handler_t>shift_mmx[shift_t, slow_reg_t])
+    r.add(name + "_pm", 0, <handler_t>shift_mmx[shift_t, fast_t], <handler_t>shift_mmx[shift_t, slow_t])
     r.add(name + "_pi", 0, <handler_t>shift_pi[shift_t, fast_t], <handler_t>shift_pi[shift_t, slow_t])
     return 0
 

@@ -10,9 +10,10 @@ from emu_core_pyx.block.insn cimport Insn, handler_t
 from emu_core_pyx.decode.registry cimport Registry
 from emu_core_pyx.interp.dispatch cimport fault, finish, miss, next_insn, sync
 from emu_core_pyx.interp.simd cimport (
-    MXCSR_VALID, V, load4, load8, load16, low, merge4, merge_low, mmx_blocked, mmx_get, mmx_put, mmx_touch,
+    MXCSR_VALID, V, load4, load8, load16, low, merge4, merge_low, mmx_get, mmx_put, mmx_touch,
     mxcsr_current, mxcsr_load, rd16, rdn, store16, wr16, wrn, xmm,
 )
+from emu_core_pyx.interp.simd_form cimport done, form_t, gpr_source, mmx_blocked, reg_t, xmm_source
 from emu_core_pyx.mmu.access cimport put, reg
 from emu_core_pyx.mmu.slow cimport mem_probe_write, mem_write
 
@@ -213,90 +214,59 @@ cdef inline u64 shuffle_w(u16 *s, u32 k) noexcept nogil:
     return (<u64>s[k & 3] | <u64>s[k >> 2 & 3] << 16 | <u64>s[k >> 4 & 3] << 32 | <u64>s[k >> 6 & 3] << 48)
 
 
-cdef Insn *pshufd_xxi(CPU *c, Insn *i) noexcept nogil:
-    store16(xmm(c, i.dst), shuffle_d(<u32 *>xmm(c, i.src), <u32>i.imm))
-    return next_insn(c, i)
-
-
-cdef Insn *pshufd_xmi(CPU *c, Insn *i, acc_t a) noexcept nogil:
-    cdef u8 *p = rd16(c, i, a)
+cdef Insn *pshufd(CPU *c, Insn *i, form_t a) noexcept nogil:
+    cdef u8 *p = xmm_source(c, i, 16, a)
     if p == NULL:
         return miss(c, i)
     store16(xmm(c, i.dst), shuffle_d(<u32 *>p, <u32>i.imm))
-    return finish(c, i, a)
+    return done(c, i, a)
 
 
-cdef Insn *pshuflw_xxi(CPU *c, Insn *i) noexcept nogil:
-    cdef u8 *p = xmm(c, i.src)
-    store16(xmm(c, i.dst), _mm_set_epi64x((<u64 *>p)[1], shuffle_w(<u16 *>p, <u32>i.imm)))
-    return next_insn(c, i)
-
-
-cdef Insn *pshuflw_xmi(CPU *c, Insn *i, acc_t a) noexcept nogil:
-    cdef u8 *p = rd16(c, i, a)
+cdef Insn *pshuflw(CPU *c, Insn *i, form_t a) noexcept nogil:
+    cdef u8 *p = xmm_source(c, i, 16, a)
     if p == NULL:
         return miss(c, i)
     store16(xmm(c, i.dst), _mm_set_epi64x((<u64 *>p)[1], shuffle_w(<u16 *>p, <u32>i.imm)))
-    return finish(c, i, a)
+    return done(c, i, a)
 
 
-cdef Insn *pshufhw_xxi(CPU *c, Insn *i) noexcept nogil:
-    cdef u8 *p = xmm(c, i.src)
-    store16(xmm(c, i.dst), _mm_set_epi64x(shuffle_w(<u16 *>(p + 8), <u32>i.imm), (<u64 *>p)[0]))
-    return next_insn(c, i)
-
-
-cdef Insn *pshufhw_xmi(CPU *c, Insn *i, acc_t a) noexcept nogil:
-    cdef u8 *p = rd16(c, i, a)
+cdef Insn *pshufhw(CPU *c, Insn *i, form_t a) noexcept nogil:
+    cdef u8 *p = xmm_source(c, i, 16, a)
     if p == NULL:
         return miss(c, i)
     store16(xmm(c, i.dst), _mm_set_epi64x(shuffle_w(<u16 *>(p + 8), <u32>i.imm), (<u64 *>p)[0]))
-    return finish(c, i, a)
+    return done(c, i, a)
 
 
 cdef inline V shuffle_ps(u32 *d, u32 *s, u32 k) noexcept nogil:
     return _mm_set_epi32(s[k >> 6 & 3], s[k >> 4 & 3], d[k >> 2 & 3], d[k & 3])
 
 
-cdef Insn *shufps_xxi(CPU *c, Insn *i) noexcept nogil:
-    store16(xmm(c, i.dst), shuffle_ps(<u32 *>xmm(c, i.dst), <u32 *>xmm(c, i.src), <u32>i.imm))
-    return next_insn(c, i)
-
-
-cdef Insn *shufps_xmi(CPU *c, Insn *i, acc_t a) noexcept nogil:
-    cdef u8 *p = rd16(c, i, a)
+cdef Insn *shufps(CPU *c, Insn *i, form_t a) noexcept nogil:
+    cdef u8 *p = xmm_source(c, i, 16, a)
     if p == NULL:
         return miss(c, i)
     store16(xmm(c, i.dst), shuffle_ps(<u32 *>xmm(c, i.dst), <u32 *>p, <u32>i.imm))
-    return finish(c, i, a)
+    return done(c, i, a)
 
 
-cdef Insn *shufpd_xxi(CPU *c, Insn *i) noexcept nogil:
-    store16(xmm(c, i.dst), _mm_set_epi64x(c.s.xmm[i.src].q[i.imm >> 1 & 1], c.s.xmm[i.dst].q[i.imm & 1]))
-    return next_insn(c, i)
-
-
-cdef Insn *shufpd_xmi(CPU *c, Insn *i, acc_t a) noexcept nogil:
-    cdef u8 *p = rd16(c, i, a)
+cdef Insn *shufpd(CPU *c, Insn *i, form_t a) noexcept nogil:
+    cdef u8 *p = xmm_source(c, i, 16, a)
     if p == NULL:
         return miss(c, i)
     store16(xmm(c, i.dst), _mm_set_epi64x((<u64 *>p)[i.imm >> 1 & 1], c.s.xmm[i.dst].q[i.imm & 1]))
-    return finish(c, i, a)
+    return done(c, i, a)
 
 
 # ---- single words ----
 
-cdef Insn *pinsrw_xri(CPU *c, Insn *i) noexcept nogil:
-    (<u16 *>xmm(c, i.dst))[i.imm & 7] = reg(c, i.src, <u16>0)[0]
-    return next_insn(c, i)
-
-
-cdef Insn *pinsrw_xmi(CPU *c, Insn *i, acc_t a) noexcept nogil:
-    cdef u8 *p = rdn(c, i, 2, a)
-    if p == NULL:
-        return miss(c, i)
-    (<u16 *>xmm(c, i.dst))[i.imm & 7] = (<u16 *>p)[0]
-    return finish(c, i, a)
+cdef Insn *pinsrw(CPU *c, Insn *i, form_t a) noexcept nogil:
+    cdef u16 *p = gpr_source(c, i, <u16>0, a)
+    if form_t in acc_t:
+        if p == NULL:
+            return miss(c, i)
+    (<u16 *>xmm(c, i.dst))[i.imm & 7] = p[0]
+    return done(c, i, a)
 
 
 cdef Insn *pextrw_rxi(CPU *c, Insn *i) noexcept nogil:
@@ -410,18 +380,18 @@ cdef int register(Registry r) except -1:
     r.add("movmskps_rx", 0, movmskps_rx, movmskps_rx)
     r.add("movmskpd_rx", 0, movmskpd_rx, movmskpd_rx)
     r.add("pmovmskb_rx", 0, pmovmskb_rx, pmovmskb_rx)
-    r.add("pshufd_xxi", 0, pshufd_xxi, pshufd_xxi)
-    r.add("pshufd_xmi", 0, <handler_t>pshufd_xmi[fast_t], <handler_t>pshufd_xmi[slow_t])
-    r.add("pshuflw_xxi", 0, pshuflw_xxi, pshuflw_xxi)
-    r.add("pshuflw_xmi", 0, <handler_t>pshuflw_xmi[fast_t], <handler_t>pshuflw_xmi[slow_t])
-    r.add("pshufhw_xxi", 0, pshufhw_xxi, pshufhw_xxi)
-    r.add("pshufhw_xmi", 0, <handler_t>pshufhw_xmi[fast_t], <handler_t>pshufhw_xmi[slow_t])
-    r.add("shufps_xxi", 0, shufps_xxi, shufps_xxi)
-    r.add("shufps_xmi", 0, <handler_t>shufps_xmi[fast_t], <handler_t>shufps_xmi[slow_t])
-    r.add("shufpd_xxi", 0, shufpd_xxi, shufpd_xxi)
-    r.add("shufpd_xmi", 0, <handler_t>shufpd_xmi[fast_t], <handler_t>shufpd_xmi[slow_t])
-    r.add("pinsrw_xri", 0, pinsrw_xri, pinsrw_xri)
-    r.add("pinsrw_xmi", 0, <handler_t>pinsrw_xmi[fast_t], <handler_t>pinsrw_xmi[slow_t])
+    r.add("pshufd_xxi", 0, <handler_t>pshufd[reg_t], <handler_t>pshufd[reg_t])
+    r.add("pshufd_xmi", 0, <handler_t>pshufd[fast_t], <handler_t>pshufd[slow_t])
+    r.add("pshuflw_xxi", 0, <handler_t>pshuflw[reg_t], <handler_t>pshuflw[reg_t])
+    r.add("pshuflw_xmi", 0, <handler_t>pshuflw[fast_t], <handler_t>pshuflw[slow_t])
+    r.add("pshufhw_xxi", 0, <handler_t>pshufhw[reg_t], <handler_t>pshufhw[reg_t])
+    r.add("pshufhw_xmi", 0, <handler_t>pshufhw[fast_t], <handler_t>pshufhw[slow_t])
+    r.add("shufps_xxi", 0, <handler_t>shufps[reg_t], <handler_t>shufps[reg_t])
+    r.add("shufps_xmi", 0, <handler_t>shufps[fast_t], <handler_t>shufps[slow_t])
+    r.add("shufpd_xxi", 0, <handler_t>shufpd[reg_t], <handler_t>shufpd[reg_t])
+    r.add("shufpd_xmi", 0, <handler_t>shufpd[fast_t], <handler_t>shufpd[slow_t])
+    r.add("pinsrw_xri", 0, <handler_t>pinsrw[reg_t], <handler_t>pinsrw[reg_t])
+    r.add("pinsrw_xmi", 0, <handler_t>pinsrw[fast_t], <handler_t>pinsrw[slow_t])
     r.add("pextrw_rxi", 0, pextrw_rxi, pextrw_rxi)
     r.add("maskmovdqu_xx", 0, maskmovdqu_xx, maskmovdqu_xx)
     r.add("maskmovq_pp", 0, <handler_t>maskmovq_pp[fast_t], <handler_t>maskmovq_pp[slow_t])

@@ -3,14 +3,13 @@
 The host is not asked for more than SSE2.  An MMX operation is the XMM one on the low half, as in sse_int.pyx; those
 that join their operands (`join_t`) take both as one vector, PSHUFB has a narrower index.
 """
-from emu_core_pyx.types cimport acc_t, fast_t, slow_t, u8, u32, u64
+from emu_core_pyx.types cimport fast_t, slow_t, u8, u32, u64
 from emu_core_pyx.cpu.state cimport CPU
 from emu_core_pyx.block.insn cimport Insn, handler_t
 from emu_core_pyx.decode.registry cimport Registry
-from emu_core_pyx.interp.dispatch cimport finish, miss, next_insn
-from emu_core_pyx.interp.simd cimport (
-    V, load16, low, lowq, mmx_blocked, mmx_get, mmx_put, rd16, rdn, store16, xmm,
-)
+from emu_core_pyx.interp.dispatch cimport miss
+from emu_core_pyx.interp.simd cimport V, load16, low, lowq, mmx_get, mmx_put, store16, xmm
+from emu_core_pyx.interp.simd_form cimport done, form_t, mmx_source, reg_t, slow_reg_t, xmm_source
 
 cdef extern from * nogil:
     """
@@ -182,83 +181,51 @@ cdef inline u64 mmx_op(u64 a, u64 b, vector_t *o) noexcept nogil:
         return lowq(vector_op(low(a), low(b), o))
 
 
-# ---- the four forms ----
-
-cdef Insn *op_xx(CPU *c, Insn *i, vector_t *o) noexcept nogil:
-    store16(xmm(c, i.dst), vector_op(load16(xmm(c, i.dst)), load16(xmm(c, i.src)), o))
-    return next_insn(c, i)
-
-
-cdef Insn *op_xm(CPU *c, Insn *i, vector_t *o, acc_t a) noexcept nogil:
-    cdef u8 *p = rd16(c, i, a)
+cdef Insn *op_xmm(CPU *c, Insn *i, vector_t *o, form_t a) noexcept nogil:
+    cdef u8 *p = xmm_source(c, i, 16, a)
     if p == NULL:
         return miss(c, i)
     store16(xmm(c, i.dst), vector_op(load16(xmm(c, i.dst)), load16(p), o))
-    return finish(c, i, a)
+    return done(c, i, a)
 
 
-cdef Insn *op_pp(CPU *c, Insn *i, vector_t *o, acc_t a) noexcept nogil:
-    if mmx_blocked(c, a):
-        return miss(c, i)
-    mmx_put(c, i.dst, mmx_op(mmx_get(c, i.dst), mmx_get(c, i.src), o))
-    return next_insn(c, i)
-
-
-cdef Insn *op_pm(CPU *c, Insn *i, vector_t *o, acc_t a) noexcept nogil:
-    cdef u8 *p
-    if mmx_blocked(c, a):
-        return miss(c, i)
-    p = rdn(c, i, 8, a)
+cdef Insn *op_mmx(CPU *c, Insn *i, vector_t *o, form_t a) noexcept nogil:
+    cdef u8 *p = mmx_source(c, i, 8, a)
     if p == NULL:
         return miss(c, i)
     mmx_put(c, i.dst, mmx_op(mmx_get(c, i.dst), (<u64 *>p)[0], o))
-    return finish(c, i, a)
+    return done(c, i, a)
 
 
 # ---- PALIGNR ----
 
-cdef Insn *palignr_xxi(CPU *c, Insn *i) noexcept nogil:
-    store16(xmm(c, i.dst), align(load16(xmm(c, i.dst)), load16(xmm(c, i.src)), <u8>i.imm))
-    return next_insn(c, i)
-
-
-cdef Insn *palignr_xmi(CPU *c, Insn *i, acc_t a) noexcept nogil:
-    cdef u8 *p = rd16(c, i, a)
+cdef Insn *palignr_xmm(CPU *c, Insn *i, form_t a) noexcept nogil:
+    cdef u8 *p = xmm_source(c, i, 16, a)
     if p == NULL:
         return miss(c, i)
     store16(xmm(c, i.dst), align(load16(xmm(c, i.dst)), load16(p), <u8>i.imm))
-    return finish(c, i, a)
+    return done(c, i, a)
 
 
 cdef inline u64 align_mmx(u64 a, u64 b, u32 n) noexcept nogil:
     return lowq(align(low(0), _mm_unpacklo_epi64(low(b), low(a)), n))
 
 
-cdef Insn *palignr_ppi(CPU *c, Insn *i, acc_t a) noexcept nogil:
-    if mmx_blocked(c, a):
-        return miss(c, i)
-    mmx_put(c, i.dst, align_mmx(mmx_get(c, i.dst), mmx_get(c, i.src), <u8>i.imm))
-    return next_insn(c, i)
-
-
-cdef Insn *palignr_pmi(CPU *c, Insn *i, acc_t a) noexcept nogil:
-    cdef u8 *p
-    if mmx_blocked(c, a):
-        return miss(c, i)
-    p = rdn(c, i, 8, a)
+cdef Insn *palignr_mmx(CPU *c, Insn *i, form_t a) noexcept nogil:
+    cdef u8 *p = mmx_source(c, i, 8, a)
     if p == NULL:
         return miss(c, i)
     mmx_put(c, i.dst, align_mmx(mmx_get(c, i.dst), (<u64 *>p)[0], <u8>i.imm))
-    return finish(c, i, a)
+    return done(c, i, a)
 
 
 # ---- registration ----
 
 cdef int add(Registry r, str name, vector_t *o) except -1:
-    r.add(name + "_xx", 0, <handler_t>op_xx[vector_t], <handler_t>op_xx[vector_t])
-    r.add(name + "_xm", 0, <handler_t>op_xm[vector_t, fast_t], <handler_t>op_xm[vector_t, slow_t])
-    r.add(name + "_pp", 0, <handler_t>op_pp[vector_t, fast_t], <handler_t>op_pp[vector_t, slow_t])
-    r.add(name + "_pm", 0, <handler_t>op_pm[vector_t, fast_t], <handler_t>op_pm[vector_t, slow_t])
+    r.add(name + "_xx", 0, <handler_t>op_xmm[vector_t, reg_t], <handler_t>op_xmm[vector_t, reg_t])
+    r.add(name + "_xm", 0, <handler_t>op_xmm[vector_t, fast_t], <handler_t>op_xmm[vector_t, slow_t])
+    r.add(name + "_pp", 0, <handler_t>op_mmx[vector_t, reg_t], <handler_t>op_mmx[vector_t, slow_reg_t])
+    r.add(name + "_pm", 0, <handler_t>op_mmx[vector_t, fast_t], <handler_t>op_mmx[vector_t, slow_t])
     return 0
 
 
@@ -278,8 +245,8 @@ cdef int register(Registry r) except -1:
     add(r, "pabsb", <pabsb *>NULL)
     add(r, "pabsw", <pabsw *>NULL)
     add(r, "pabsd", <pabsd *>NULL)
-    r.add("palignr_xxi", 0, palignr_xxi, palignr_xxi)
-    r.add("palignr_xmi", 0, <handler_t>palignr_xmi[fast_t], <handler_t>palignr_xmi[slow_t])
-    r.add("palignr_ppi", 0, <handler_t>palignr_ppi[fast_t], <handler_t>palignr_ppi[slow_t])
-    r.add("palignr_pmi", 0, <handler_t>palignr_pmi[fast_t], <handler_t>palignr_pmi[slow_t])
+    r.add("palignr_xxi", 0, <handler_t>palignr_xmm[reg_t], <handler_t>palignr_xmm[reg_t])
+    r.add("palignr_xmi", 0, <handler_t>palignr_xmm[fast_t], <handler_t>palignr_xmm[slow_t])
+    r.add("palignr_ppi", 0, <handler_t>palignr_mmx[reg_t], <handler_t>palignr_mmx[slow_reg_t])
+    r.add("palignr_pmi", 0, <handler_t>palignr_mmx[fast_t], <handler_t>palignr_mmx[slow_t])
     return 0
