@@ -53,16 +53,16 @@ def bios(out: Path, work: Path) -> None:
     """The system BIOS: the runtime (one 16-bit segment at E000h), then POST and the fixed entry points (F000h)."""
     src = HERE / "bios"
     runtime, post = work / "runtime.elf", work / "post.elf"
-    subprocess.run([*LD, "-T", "bios.ld", "-o", str(runtime), *compile_all(src, FLAGS16, work)], cwd=src, check=True)
+    subprocess.run([*LD, "-T", "bios.ld", "-o", str(runtime), *compile_all(src, FLAGS16, work),
+                    *compile_all(src / "common", FLAGS16, work)], cwd=src, check=True)
     symbols = subprocess.run(["nm", "-g", "--defined-only", str(runtime)], check=True, capture_output=True, text=True).stdout
     places = work / "runtime_symbols.ld"
     rows = sorted((name, int(value, 16)) for value, _, name in (line.split() for line in symbols.splitlines()))
     places.write_text("".join(f"r16_{name} = {value + 0xE0000:#x}; o16_{name} = {value:#x};\n" for name, value in rows))
     glyphs = (HERE / "vgabios" / "fonts" / "8x8.hex").read_text().split()
     (work / "font8x8.bin").write_bytes(bytes.fromhex("".join(row.partition(":")[2] for row in glyphs[:128])))
-    post_objects = compile_all(src / "post", [*FLAGS_POST, f"-Wa,-I{work}"], work)
-    subprocess.run([*LD, "-T", "post.ld", "-o", str(post), *post_objects, str(places)],
-                   cwd=src / "post", check=True)
+    subprocess.run([*LD, "-T", "post.ld", "-o", str(post), *compile_all(src / "post", [*FLAGS_POST, f"-Wa,-I{work}"], work),
+                    *compile_all(src / "common", FLAGS_POST, work), str(places)], cwd=src / "post", check=True)
     image = bytearray(0x20000)
     for elf, base in ((runtime, 0), (post, 0x10000)):
         flat = work / f"{elf.name}.bin"

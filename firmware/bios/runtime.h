@@ -6,6 +6,7 @@
 #define RUNTIME_H
 
 #include "bda.h"
+#include "common/common.h"
 #include "regs.h"
 #include "shared.h"
 
@@ -29,9 +30,6 @@ void insw_far(u16 port, u16 seg, u16 off, u32 words);       /* off + 2 * words m
 void outsw_far(u16 port, u16 seg, u16 off, u32 words);
 void insl_far(u16 port, u16 seg, u16 off, u32 dwords);
 void outsl_far(u16 port, u16 seg, u16 off, u32 dwords);
-void *memcpy(void *to, const void *from, u32 n);
-void *memset(void *to, int v, u32 n);
-int memcmp(const void *a, const void *b, u32 n);
 
 static inline u16 ebda_seg(void) { return BDA->ebda_seg; }
 #define EBDA_OFF(field) ((u16)__builtin_offsetof(struct ebda, field))
@@ -55,7 +53,7 @@ void delay_us(u32 us);          /* interrupts stay off: for some hundred microse
 void wait_us(u32 us);           /* lets interrupts through */
 
 /* ---- text: to port 0xE9 when something listens there, and print() to the screen by INT 10h too ---- */
-void debug(const char *format, ...);        /* %s %c %d %u %x %02x %04x %08x %p (far pointer u32) */
+void debug(const char *format, ...);
 void print(const char *format, ...);
 void putc_screen(char c);
 int snformat(char *to, u32 size, const char *format, ...);

@@ -3,6 +3,7 @@
 #define POST_H
 
 #include "../bda.h"
+#include "../common/common.h"
 #include "../regs.h"
 #include "../shared.h"
 
@@ -21,9 +22,6 @@ extern u16 real_data;          /* selector of DS, ES, FS and GS on the way to re
 /* text.c: port 0xE9; say() goes to the screen too once there is INT 10h */
 void debug(const char *format, ...);
 void say(const char *format, ...);
-void *memcpy(void *to, const void *from, u32 n);
-void *memset(void *to, int v, u32 n);
-int memcmp(const void *a, const void *b, u32 n);
 u8 sum8(const void *p, u32 n);
 
 /* real.c */
