@@ -1,10 +1,10 @@
 """TCP on virtual time: the end of a connection that the guest talks to, in the user network and in `peer=` servers.
 
 An endpoint hands received bytes to its owner in order and keeps a window open for what the owner has not consumed yet; it
-sends what was written, within the guest's window, and sends again what is not acknowledged in time.  The wire loses nothing
-but what a full receive ring drops, so congestion control is a window that starts open, shrinks on a loss and grows back.
-Not here: SACK, timestamps, urgent data (delivered in line), keep-alive.  Spec: RFC 9293, RFC 6298 (timer), RFC 7323 (window
-scale).
+sends what was written, within the guest's window, and sends again what is not acknowledged in time.  What a card with a small
+receive ring loses is found by three equal acknowledgements (NewReno), and the window settles at what the ring holds.
+Not here: SACK, timestamps, urgent data (delivered in line), keep-alive.  Spec: RFC 9293, RFC 5681 and 6582 (congestion),
+RFC 6928 (first window), RFC 6298 (timer), RFC 7323 (window scale).
 """
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ RECEIVE_WINDOW = 256 << 10
 SCALE = 3
 SEND_BUFFER = 512 << 10
 IN_FLIGHT = 256 << 10
-RTO_NS = 400_000_000
+FIRST_WINDOW = 10               # segments
+RTO_NS = 1_000_000_000          # before a round trip has been measured
+RTO_MIN_NS = 200_000_000
 RTO_MAX_NS = 20_000_000_000
 RETRIES = 10
 TIME_WAIT_NS = 2_000_000_000
@@ -74,7 +76,12 @@ class Endpoint:
         self._early_fin: int | None = None
         self._ack_due = False
         self._dup = 0
-        self._cwnd = IN_FLIGHT          # shrinks when something was lost, and grows back with every acknowledgement
+        self._cwnd = FIRST_WINDOW * self.mss
+        self._ssthresh = IN_FLIGHT
+        self._recover: int | None = None    # in fast recovery: what was sent when the loss was seen
+        self._lost_to = self._una           # up to here a loss has been answered; equal acknowledgements say nothing new
+        self._timed: tuple[int, int] | None = None      # sequence number and time of the segment whose way is being measured
+        self._srtt = self._rttvar = 0
         self._rto = RTO_NS
         self._tries = 0
         self.deadline: int | None = None    # virtual time of the retransmission or TIME-WAIT timer
@@ -99,6 +106,7 @@ class Endpoint:
     def _take_syn(self, syn: Segment) -> None:
         self._rcv = syn.seq + 1 & MASK
         self.mss = max(64, min(syn.mss or 536, MSS))
+        self._cwnd = FIRST_WINDOW * self.mss
         self._wnd = syn.window
         self._wnd_scale, self._rcv_scale = (syn.scale, SCALE) if syn.scale is not None else (0, 0)
 
@@ -183,6 +191,7 @@ class Endpoint:
         self.deadline = None
         self._tries = 0
         self._rto = RTO_NS
+        self._lost_to = self._una
         self.owner.opened(self)
         self._push()
 
@@ -211,9 +220,9 @@ class Endpoint:
             self._una = ack
             if after(self._una, self._nxt):
                 self._nxt = self._una
-            self._dup = self._tries = 0
-            self._cwnd = min(self._cwnd + self.mss, IN_FLIGHT)
-            self._rto = RTO_NS
+            self._tries = 0
+            self._measure(ack)
+            self._grow(gone, ack)
             self._arm()
             if fin:
                 self._fin_acknowledged()
@@ -222,11 +231,44 @@ class Endpoint:
             elif gone:
                 self.owner.writable(self)
         elif not seg.body and not seg.flags & FIN and self._una != self._max and not opened:
-            self._dup += 1
-            if self._dup == 3:
-                self._cwnd = max(self._cwnd // 2, 4 * self.mss)
-                self._resend()
+            self._duplicate()
         self._push()
+
+    def _measure(self, ack: int) -> None:
+        """The retransmission time, from round trips of what was sent once only (RFC 6298)."""
+        if self._timed is not None and not after(self._timed[0], ack):
+            rtt = self._now() - self._timed[1]
+            self._timed = None
+            if self._srtt:
+                self._rttvar += (abs(self._srtt - rtt) - self._rttvar) // 4
+                self._srtt += (rtt - self._srtt) // 8
+            else:
+                self._srtt, self._rttvar = max(rtt, 1), rtt // 2
+        self._rto = max(RTO_MIN_NS, self._srtt + 4 * self._rttvar) if self._srtt else RTO_NS
+
+    def _grow(self, gone: int, ack: int) -> None:
+        """`gone` more bytes have arrived."""
+        self._dup = 0
+        if self._recover is None:
+            more = min(gone, 2 * self.mss) if self._cwnd < self._ssthresh else max(1, self.mss * self.mss // self._cwnd)
+            self._cwnd = min(self._cwnd + more, IN_FLIGHT)
+        elif after(self._recover, ack):         # the next hole
+            self._cwnd = max(self._cwnd - gone + self.mss, self.mss)
+            self._resend()
+        else:
+            self._recover = None
+            self._cwnd = self._ssthresh
+
+    def _duplicate(self) -> None:
+        """An acknowledgement of what was acknowledged: a segment behind it has arrived."""
+        self._dup += 1
+        if self._recover is not None:
+            self._cwnd = min(self._cwnd + self.mss, IN_FLIGHT)
+        elif self._dup == 3 and not after(self._lost_to, self._una):
+            self._ssthresh = max(min(self._max - self._una & MASK, self._cwnd) // 2, 2 * self.mss)
+            self._cwnd = self._ssthresh + 3 * self.mss
+            self._recover = self._lost_to = self._max
+            self._resend()
 
     def _fin_acknowledged(self) -> None:
         if self.state == FIN_WAIT_1:
@@ -297,7 +339,8 @@ class Endpoint:
         """Send what the window and the limit allow."""
         if self.state not in (ESTABLISHED, CLOSE_WAIT, FIN_WAIT_1, CLOSING, LAST_ACK):
             return
-        limit = min(self._wnd, self._cwnd)
+        ahead = min(self._dup, 2) * self.mss if self._recover is None else 0    # limited transmit (RFC 3042)
+        limit = min(self._wnd, self._cwnd + ahead)
         while True:
             flying = self._nxt - self._una & MASK
             size = min(len(self._buffer) - flying, limit - flying, self.mss)
@@ -319,12 +362,15 @@ class Endpoint:
         self._nxt = self._nxt + size & MASK
         if after(self._nxt, self._max):
             self._max = self._nxt
+            if self._timed is None:
+                self._timed = self._nxt, self._now()
         if self.deadline is None:
             self._arm()
 
     def _resend(self) -> None:
         """The oldest segment once more."""
         flags = ACK
+        self._timed = None
         if self.state == SYN_SENT:
             self._send_at(self._una, SYN, mss=MSS, scale=SCALE)
         elif self.state == SYN_RECEIVED:
@@ -367,7 +413,10 @@ class Endpoint:
             return
         self._rto = min(self._rto * 2, RTO_MAX_NS)
         self._dup = 0
-        self._cwnd = 4 * self.mss
+        self._timed = self._recover = None
+        self._ssthresh = max(min(self._max - self._una & MASK, self._cwnd) // 2, 2 * self.mss)
+        self._cwnd = self.mss
+        self._lost_to = self._max
         if self._wnd and self.state not in (SYN_SENT, SYN_RECEIVED):
             self._nxt = self._una       # everything behind it may be lost, too
             self._push()

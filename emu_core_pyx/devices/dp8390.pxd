@@ -39,6 +39,7 @@ cdef class Dp8390(Device):
     cdef void step(self, u32 n) noexcept nogil
     cdef void command(self, u8 v) noexcept nogil
     cdef void transmit(self) noexcept nogil
+    cdef void missed(self, u8 why) noexcept nogil
     cdef bint take(self, const u8 *frame, u32 n) noexcept nogil
     cdef bint wanted(self, const u8 *frame) noexcept nogil
     cdef void reset_chip(self) noexcept nogil

@@ -1,7 +1,9 @@
 """NE2000: National DP8390 network controller with 16 KiB of memory behind a data port.
 
 Region 0: 32 ports; 0-15 registers, 16-23 data, 24-31 reset.  Frames come at 100 Mbit/s; one for which the ring has no room is
-lost, as OVW says.  Not emulated: collisions, FIFO threshold, transmission time (a frame is sent when TXP is set), CRC errors.
+lost, as OVW says.  The chip runs from STA until STP; writing neither (as drivers do that only turn a page) changes nothing.
+DEVIATION: a missed frame is added to RSR; a real chip shows its status alone, and drivers that poll RSR for PRX wait forever.
+Not emulated: collisions, FIFO threshold, transmission time (a frame is sent when TXP is set), CRC errors.
 Spec: National DP8390D data sheet, AN-874 (writing drivers), Novell NE2000 memory map.
 """
 from libc.string cimport memcpy, memset
@@ -23,6 +25,8 @@ cdef enum:
     RD_ABORT = 0x20
     PRX = 0x01          # ISR
     PTX = 0x02
+    RXE = 0x04
+    CNT = 0x20
     OVW = 0x10
     RDC = 0x40
     RST = 0x80
@@ -35,8 +39,9 @@ cdef enum:
     MON = 0x20
     LOOPBACK = 0x06     # TCR
     RSR_PRX = 0x01
-    RSR_DIS = 0x40
+    RSR_MPA = 0x10
     RSR_PHY = 0x20
+    TALLY_MAX = 0xC0
     PROM = 32
     DATA = 16
     RESET = 24
@@ -240,7 +245,7 @@ cdef class Dp8390(Device):
         elif v & (RD_READ | RD_WRITE) and self.rbcr == 0:
             self.isr |= RDC
             self.update()
-        if v & TXP:
+        if v & TXP and not self.isr & RST:
             self.transmit()
 
     # ---- remote DMA ---------------------------------------------------------------------------------------------
@@ -306,15 +311,25 @@ cdef class Dp8390(Device):
                 return False
         return True
 
+    cdef void missed(self, u8 why) noexcept nogil:
+        """A frame for us was not stored."""
+        self.rsr |= RSR_MPA
+        self.isr |= RXE | why
+        if self.tally[2] < TALLY_MAX:
+            self.tally[2] += 1
+        if self.tally[2] & 0x80:
+            self.isr |= CNT
+        self.update()
+
     cdef bint take(self, const u8 *frame, u32 n) noexcept nogil:
         """Put a frame into the ring, or lose it; always taken off the wire."""
         cdef u32 first = <u32>self.pstart << 8, end = <u32>self.pstop << 8, at = <u32>self.curr << 8
         cdef u32 size = n + 4, pages = (size + 4 + 255) >> 8, free_pages, part, nxt
         cdef bint loop = self.tcr & LOOPBACK != 0
-        if self.cr & STP or not self.cr & STA or n < 14 or n > 1514 or not self.wanted(frame):
+        if self.isr & RST or n < 14 or n > 1514 or not self.wanted(frame):
             return True
         if self.rcr & MON:
-            self.tally[2] = min(self.tally[2] + 1, 255)
+            self.missed(0)
             return True
         if first < RAM_FIRST or end > RAM_END or first >= end or not first <= at < end or loop:
             return True
@@ -323,9 +338,7 @@ cdef class Dp8390(Device):
         else:
             free_pages = (end >> 8) - (first >> 8) - (self.curr - self.bnry)
         if pages >= free_pages:
-            self.tally[2] = min(self.tally[2] + 1, 255)
-            self.isr |= OVW
-            self.update()
+            self.missed(OVW)
             return True
         nxt = (at >> 8) + pages
         if nxt >= end >> 8:

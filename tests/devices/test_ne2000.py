@@ -9,7 +9,8 @@ from emu_core_pyx.devices.dp8390 import Dp8390
 MAC = b"\x52\x54\x00\x12\x34\x56"
 START, STOP = 0x46, 0x80
 PAGE0, PAGE1, PAGE2 = 0x22, 0x62, 0xA2
-OVW, PRX, PTX, RDC = 0x10, 0x01, 0x02, 0x40
+PRX, PTX, RXE, OVW, CNT, RDC = 0x01, 0x02, 0x04, 0x10, 0x20, 0x40
+MPA = 0x10      # RSR
 
 
 class Card:
@@ -132,8 +133,38 @@ def test_a_full_ring_overflows():
     card = Card()
     for k in range(20):
         card.deliver(frame(n=1514, seed=k))
-    assert card.r(7) & OVW and card.r(0x0F) == 20 - 9 and card.r(0x0F) == 0
+    assert card.r(7) & (OVW | RXE) == OVW | RXE and card.r(0x0F) == 20 - 9 and card.r(0x0F) == 0
+    assert card.r(0x0C) & (MPA | 1) == MPA | 1      # the last frame that came, and that one was missed
     assert card.dev.port.waiting == 0
+    card.w(3, START + 9 * 6)        # everything is read
+    card.w(7, OVW | RXE | PRX)
+    card.deliver(frame(n=1514))
+    assert card.r(7) & (OVW | RXE | PRX) == PRX and card.r(0x0C) & (MPA | 1) == 1
+
+
+def test_the_tally_of_missed_frames_interrupts_at_128_and_stops_at_192():
+    card = Card(rcr=0x2C)       # monitor mode: checked, not stored
+    for k in range(1, 201):
+        card.deliver(frame())
+        assert bool(card.r(7) & CNT) == (k >= 128)
+        assert not card.r(7) & (OVW | PRX)
+    assert card.r(0x0F) == 192 and card.r(0x0F) == 0
+
+
+def test_a_started_chip_runs_until_it_is_stopped():
+    """Drivers turn pages with STA and STP both zero; that neither starts nor stops."""
+    card = Card()
+    card.w(0, 0x00)
+    card.deliver(frame())
+    assert card.r(7) & PRX
+    card.w(7, PRX)
+    card.w(0, 0x21)
+    card.w(0, 0x20)
+    card.deliver(frame())
+    assert card.r(7) == 0x80
+    card.w(0, 0x22)
+    card.deliver(frame())
+    assert card.r(7) & PRX
 
 
 def crc_bit(mac):

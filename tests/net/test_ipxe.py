@@ -54,10 +54,7 @@ def test_the_cd_loads_linux_by_tftp(tftp: Path) -> None:
     boots(Nic(netdev=UserConfig(tftp=tftp, bootfile="boot.ipxe")), cdrom=find("usr/lib/ipxe/ipxe.iso"), boot="d")
 
 
-@pytest.mark.parametrize("model", [
-    "e1000", pytest.param("ne2k_pci", marks=pytest.mark.xfail(
-        reason="stalls after some 200 KB: the small ring overflows and iPXE falls silent")),
-])
+@pytest.mark.parametrize("model", CARDS)
 def test_http_by_a_peer(tftp: Path, tmp_path: Path, model: str) -> None:
     """The script is iPXE's initrd; names, addresses and HTTP come from functions in this process."""
     lan = Peer("10.7.0.1", dhcp="10.7.0.20", names={"server.lan": "10.7.0.1"})
