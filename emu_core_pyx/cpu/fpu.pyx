@@ -19,7 +19,7 @@ from emu_core_pyx.cpu.transcendental cimport x_2xm1, x_patan, x_sincos, x_tan, x
 from emu_core_pyx.block.insn cimport MODE_PE, Insn
 from emu_core_pyx.interp.dispatch cimport finish, insn_rip, raise_exc, unwind
 from emu_core_pyx.mmu.access cimport ea
-from emu_core_pyx.mmu.slow cimport lin_read
+from emu_core_pyx.mmu.slow cimport lin_fetch
 
 
 cdef bint fpu_blocked(CPU *c, Insn *i) noexcept nogil:
@@ -43,7 +43,7 @@ cdef u16 read_fop(CPU *c, Insn *i) noexcept nogil:
     cdef u32 k = 0
     if c.mmu == NULL:
         return 0
-    if not lin_read(c, c.s.seg_base[CS] + insn_rip(c, i), b, i.len, 0):
+    if not lin_fetch(c, c.s.seg_base[CS] + insn_rip(c, i), b, i.len):
         c.exc = EXC_NONE
         return 0
     while k + 1 < i.len and b[k] & 0xF8 != 0xD8:

@@ -14,11 +14,10 @@ from emu_core_pyx.cpu.flags cimport get_eflags, put_eflags
 from emu_core_pyx.cpu.segment cimport (
     Descriptor, drop_privileged, mark_accessed, mode_refresh, read_descriptor, set_cpl, set_null, set_segment,
 )
-from emu_core_pyx.cpu.stack cimport Stack, set_sp, stack_current, stack_get, stack_put
+from emu_core_pyx.cpu.stack cimport Stack, set_sp, stack_current, stack_get, stack_put, stack_who
 from emu_core_pyx.cpu.sysmem cimport canonical, code64, fail, sys_read
 from emu_core_pyx.cpu.task cimport DONE, FAULTED
 from emu_core_pyx.cpu.transfer cimport return_code, return_stack, within
-from emu_core_pyx.mmu.core cimport mmu_set_user
 
 cdef enum:
     IMAGE = 0x257FD5        # RFLAGS bits IRET may load: all but VM, VIF, VIP
@@ -38,7 +37,7 @@ cdef inline u32 dpl_of(Descriptor *d) noexcept nogil:
     return (d.attr & SEG_DPL) >> SEG_DPL_SHIFT
 
 
-cdef void stack_flat(Stack *st, u64 sp, u32 cpl) noexcept nogil:
+cdef void stack_flat(CPU *c, Stack *st, u64 sp, u32 cpl) noexcept nogil:
     """A 64-bit stack, without a segment that would matter."""
     st.base = 0
     st.mask = ~<u64>0
@@ -47,7 +46,7 @@ cdef void stack_flat(Stack *st, u64 sp, u32 cpl) noexcept nogil:
     st.attr = 0
     st.real = 0
     st.wide = 1
-    st.user = cpl == 3
+    st.who = stack_who(c, cpl)
 
 
 cdef bint tss_stack(CPU *c, u32 off, u32 ext, u64 *sp) noexcept nogil:
@@ -113,7 +112,7 @@ cdef int long_interrupt(CPU *c, u32 vector, bint soft, bint has_err, u32 err, u6
     v[n + 2] = image
     v[n + 3] = c.s.gpr[RSP]
     v[n + 4] = c.s.seg_sel[SS]
-    stack_flat(&st, sp & ~<u64>15, level)
+    stack_flat(c, &st, sp & ~<u64>15, level)
     if not mark_accessed(c, &d) or not stack_put(c, &st, v, n + 5, 8, ext):
         return FAULTED
     if not canonical(off):
@@ -227,10 +226,8 @@ cdef int long_gate(CPU *c, Descriptor *gate, bint call, u64 rip) noexcept nogil:
         else:
             if not tss_stack(c, TSS_RSP0 + level * 8, 0, &sp):
                 return FAULTED
-            stack_flat(&st, sp, level)
-            mmu_set_user(c, 0)
+            stack_flat(c, &st, sp, level)
             ok = mark_accessed(c, &d) and stack_put(c, &st, v, 4, 8, 0)
-            mmu_set_user(c, c.s.cpl == 3)
         if not ok:
             return FAULTED
         if level != c.s.cpl:

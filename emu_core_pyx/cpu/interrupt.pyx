@@ -25,7 +25,6 @@ from emu_core_pyx.cpu.stack cimport Stack, inner_stack, set_sp, stack_current, s
 from emu_core_pyx.cpu.sysmem cimport fail, long_mode, sys_read
 from emu_core_pyx.cpu.task cimport DONE, DONE_FAULTED, FAULTED, TASK_INT, TASK_IRET, task_switch
 from emu_core_pyx.cpu.transfer cimport return_code, return_stack, through_task_gate, within
-from emu_core_pyx.mmu.core cimport mmu_set_user
 
 cdef enum:
     IMAGE = 0x257FD5        # EFLAGS bits a 32-bit IRET may load: all but VM, VIF, VIP
@@ -177,21 +176,15 @@ cdef int protected_interrupt(CPU *c, u32 vector, u32 kind, bint has_err, u32 err
 cdef int deliver(CPU *c, u32 vector, u32 kind, bint has_err, u32 err, u64 rip) noexcept nogil:
     """One event, no nesting; results of cpu/task.pxd. The only way into a handler."""
     cdef u32 image = get_eflags(c)
-    cdef int r
     c.exc = EXC_NONE
     c.delivered = 1
     if kind == INT_FAULT:
         image |= F_RF
     if not c.s.cr0 & CR0_PE:
         return real_interrupt(c, vector, rip, image)
-    mmu_set_user(c, 0)
     if long_mode(c):
-        r = long_interrupt(c, vector, kind == INT_SOFT, has_err, err, rip, image)
-    else:
-        r = protected_interrupt(c, vector, kind, has_err, err, rip, image)
-    if r != DONE or c.s.cpl == 3:
-        mmu_set_user(c, c.s.cpl == 3)
-    return r
+        return long_interrupt(c, vector, kind == INT_SOFT, has_err, err, rip, image)
+    return protected_interrupt(c, vector, kind, has_err, err, rip, image)
 
 
 cdef inline bint contributory(u32 vector) noexcept nogil:

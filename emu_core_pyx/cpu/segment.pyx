@@ -19,7 +19,7 @@ from emu_core_pyx.cpu.sysmem cimport code64, fail, long_mode, sys_read, sys_writ
 from emu_core_pyx.block.insn cimport (
     MODE_32, MODE_64, MODE_EM, MODE_LIMIT, MODE_LMA, MODE_NOFPU, MODE_NOSSE, MODE_PE, MODE_USER, MODE_VM,
 )
-from emu_core_pyx.mmu.core cimport mmu_flush_all, mmu_set_user
+from emu_core_pyx.mmu.core cimport mmu_flush_all, mmu_pick
 
 cdef enum:
     REAL_ATTR = 0x93    # present, S, data, writable, accessed
@@ -100,12 +100,13 @@ cdef void mode_refresh(CPU *c) noexcept nogil:
         c.ac_on = ac
         for s in range(ES, GS + 1):
             seg_refresh(c, s)
+    mmu_pick(c)
 
 
 cdef void set_cpl(CPU *c, u32 cpl) noexcept nogil:
     c.s.cpl = cpl
     c.mode = c.mode & ~<u32>MODE_USER | (MODE_USER if cpl == 3 else 0)
-    mmu_set_user(c, cpl == 3)
+    mmu_pick(c)
     if c.ac_on != (cpl == 3 and (c.s.cr0 & CR0_AM) != 0 and (c.s.eflags & F_AC) != 0):
         mode_refresh(c)
 

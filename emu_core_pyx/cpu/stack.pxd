@@ -16,11 +16,12 @@ cdef struct Stack:
     u32 attr
     u32 real            # real or V86 mode: only the limit is checked
     u32 wide            # 64-bit mode: no limit
-    u32 user            # accessed with ring 3's rights
+    u32 who             # AS_CPL, or AS_SYSTEM for an inner stack while the CPL is still 3
 
 cdef void stack_current(CPU *c, Stack *st) noexcept nogil
-# The stack a descriptor describes, at SP, to be used by level cpl.
+# The stack a descriptor describes, at SP, to be used by level cpl; how a stack of that level is accessed from here.
 cdef void stack_of(CPU *c, Stack *st, Descriptor *d, u64 sp, u32 cpl) noexcept nogil
+cdef u32 stack_who(CPU *c, u32 cpl) noexcept nogil
 # SS:SP of an inner level from the TSS, with all checks: #TS or #SS with EXT as given. 0 = fault noted.
 cdef bint inner_stack(CPU *c, u32 level, u32 ext, Stack *st, u16 *sel, Descriptor *d) noexcept nogil
 # Push or pop n values of `size` bytes; moves st.sp. 0 = #SS(err) or #PF noted.

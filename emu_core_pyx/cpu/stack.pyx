@@ -7,7 +7,7 @@ from emu_core_pyx.cpu.bits cimport (
 )
 from emu_core_pyx.cpu.segment cimport Descriptor, read_descriptor
 from emu_core_pyx.cpu.sysmem cimport canonical, code64, fail, lin_wrap, sys_read
-from emu_core_pyx.mmu.slow cimport lin_probe_write, lin_read, lin_write
+from emu_core_pyx.mmu.slow cimport AS_CPL, AS_SYSTEM, lin_probe_write, lin_read, lin_write
 
 
 cdef void stack_current(CPU *c, Stack *st) noexcept nogil:
@@ -18,7 +18,7 @@ cdef void stack_current(CPU *c, Stack *st) noexcept nogil:
     st.attr = c.s.seg_attr[SS]
     st.real = not (c.s.cr0 & CR0_PE) or (c.s.eflags & F_VM) != 0
     st.wide = code64(c)
-    st.user = c.s.cpl == 3
+    st.who = AS_CPL
 
 
 cdef void stack_of(CPU *c, Stack *st, Descriptor *d, u64 sp, u32 cpl) noexcept nogil:
@@ -29,7 +29,16 @@ cdef void stack_of(CPU *c, Stack *st, Descriptor *d, u64 sp, u32 cpl) noexcept n
     st.attr = d.attr
     st.real = 0
     st.wide = 0
-    st.user = cpl == 3
+    st.who = stack_who(c, cpl)
+
+
+cdef u32 stack_who(CPU *c, u32 cpl) noexcept nogil:
+    """EFLAGS.AC is ring 3's own until its handler runs: it does not open user pages to the frame."""
+    return AS_SYSTEM if c.s.cpl == 3 and cpl != 3 else AS_CPL
+
+
+cdef inline TlbEntry *entry_of(CPU *c, Stack *st, u64 lin) noexcept nogil:
+    return &(c.tlb if st.who == AS_CPL else c.tlbs[0])[(lin >> 12) & (TLB_SIZE - 1)]
 
 
 cdef bint inner_stack(CPU *c, u32 level, u32 ext, Stack *st, u16 *sel, Descriptor *d) noexcept nogil:
@@ -80,20 +89,20 @@ cdef bint room(Stack *st, u64 off, u32 n, bint write) noexcept nogil:
 
 cdef bint put_bytes(CPU *c, Stack *st, u64 off, const void *src, u32 n) noexcept nogil:
     cdef u64 lin = lin_wrap(c, st.base + off)
-    cdef TlbEntry *e = &c.tlb[(lin >> 12) & (TLB_SIZE - 1)]
-    if not st.user and ((lin + (n - 1)) & ~<u64>0xFFF) == e.wr:
+    cdef TlbEntry *e = entry_of(c, st, lin)
+    if ((lin + (n - 1)) & ~<u64>0xFFF) == e.wr:
         memcpy(<void *>(lin + <u64>e.add), src, n)
         return 1
-    return lin_write(c, lin, src, n, st.user)
+    return lin_write(c, lin, src, n, st.who)
 
 
 cdef bint get_bytes(CPU *c, Stack *st, u64 off, void *dst, u32 n) noexcept nogil:
     cdef u64 lin = lin_wrap(c, st.base + off)
-    cdef TlbEntry *e = &c.tlb[(lin >> 12) & (TLB_SIZE - 1)]
+    cdef TlbEntry *e = entry_of(c, st, lin)
     if ((lin + (n - 1)) & ~<u64>0xFFF) == e.rd:
         memcpy(dst, <void *>(lin + <u64>e.add), n)
         return 1
-    return lin_read(c, lin, dst, n, st.user)
+    return lin_read(c, lin, dst, n, st.who)
 
 
 cdef void pack(u8 *out, const u64 *v, u32 n, u32 size) noexcept nogil:
@@ -122,7 +131,7 @@ cdef void first_fault(CPU *c, Stack *st, u64 off, u32 n, u32 size) noexcept nogi
     """The page fault of a frame is that of the push that comes first: the highest address."""
     cdef u32 k
     for k in range(n):
-        if not lin_probe_write(c, lin_wrap(c, st.base + off + (n - 1 - k) * size), size, st.user):
+        if not lin_probe_write(c, lin_wrap(c, st.base + off + (n - 1 - k) * size), size, st.who):
             return
 
 

@@ -107,7 +107,7 @@ cdef enum:
 
 cdef struct CPU:
     State s
-    TlbEntry *tlb       # the array of the current privilege: supervisor or user
+    TlbEntry *tlb       # the array of tlbs that CPL and EFLAGS.AC choose: mmu/core.pxd, mmu_pick
     # budget: `left` instructions may still START before the run loop must look around.
     # A block subtracts its whole count on entry; Insn.rem says what to give back.
     i64 left
@@ -154,3 +154,4 @@ cdef struct CPU:
     u32 chain_err[4]
     u32 ferr            # FERR# is driven: an unmasked x87 exception is pending and CR0.NE is clear (IRQ 13)
     u32 delivered       # set by every delivery: an INT n that ended in a handler causes no single-step trap
+    TlbEntry *tlbs[3]   # TLB arrays: supervisor and system structures, user, supervisor with EFLAGS.AC

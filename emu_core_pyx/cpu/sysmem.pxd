@@ -1,13 +1,13 @@
 """Implicit supervisor access to system structures (GDT, LDT, IDT, TSS), with the TLB hit inline.
 
-A hit in the current array is valid whatever the CPL, since what ring 3 may read the supervisor may too; code that
-begins at CPL 3 calls mmu_set_user(c, 0) first so that it hits the supervisor's entries.
+They are looked up in the supervisor's own array whatever the CPL: neither what ring 3 may read nor what EFLAGS.AC lets
+the supervisor read counts here (SDM 3A 4.6, implicit supervisor-mode accesses).
 """
 from libc.string cimport memcpy
 from emu_core_pyx.types cimport u8, u16, u32, u64
 from emu_core_pyx.cpu.state cimport CPU, TLB_SIZE, TlbEntry
 from emu_core_pyx.cpu.bits cimport EFER_LMA, CS, SEG_L
-from emu_core_pyx.mmu.slow cimport lin_read, lin_write
+from emu_core_pyx.mmu.slow cimport AS_SYSTEM, lin_read, lin_write
 
 
 cdef inline bint fail(CPU *c, int vec, u32 err) noexcept nogil:
@@ -37,17 +37,17 @@ cdef inline u64 lin_wrap(CPU *c, u64 lin) noexcept nogil:
 
 cdef inline bint sys_read(CPU *c, u64 at, void *dst, u32 n) noexcept nogil:
     cdef u64 lin = lin_wrap(c, at)
-    cdef TlbEntry *e = &c.tlb[(lin >> 12) & (TLB_SIZE - 1)]
+    cdef TlbEntry *e = &c.tlbs[0][(lin >> 12) & (TLB_SIZE - 1)]
     if ((lin + (n - 1)) & ~<u64>0xFFF) == e.rd:
         memcpy(dst, <void *>(lin + <u64>e.add), n)
         return 1
-    return lin_read(c, lin, dst, n, 0)
+    return lin_read(c, lin, dst, n, AS_SYSTEM)
 
 
 cdef inline bint sys_write(CPU *c, u64 at, const void *src, u32 n) noexcept nogil:
     cdef u64 lin = lin_wrap(c, at)
-    cdef TlbEntry *e = &c.tlb[(lin >> 12) & (TLB_SIZE - 1)]
+    cdef TlbEntry *e = &c.tlbs[0][(lin >> 12) & (TLB_SIZE - 1)]
     if ((lin + (n - 1)) & ~<u64>0xFFF) == e.wr:
         memcpy(<void *>(lin + <u64>e.add), src, n)
         return 1
-    return lin_write(c, lin, src, n, 0)
+    return lin_write(c, lin, src, n, AS_SYSTEM)

@@ -17,7 +17,7 @@ from emu_core_pyx.cpu.segment cimport (
 )
 from emu_core_pyx.cpu.sysmem cimport fail, lin_wrap, sys_read, sys_write
 from emu_core_pyx.mmu.core cimport load_pdptes, mmu_cr3_loaded, mmu_flush_all
-from emu_core_pyx.mmu.slow cimport lin_probe_write
+from emu_core_pyx.mmu.slow cimport AS_SYSTEM, lin_probe_write
 
 cdef struct Tss32:      # SDM 3A figure 7-2; 104 bytes
     u16 link
@@ -179,18 +179,18 @@ cdef bint probe(CPU *c, u16 sel, Descriptor *d, u32 why, u32 ext, u64 *old_lin) 
     if c.s.seg_limit[TR] < (<u32>0x5F if c.s.seg_attr[TR] & 8 else 0x29):
         return fail(c, EXC_TS, c.s.seg_sel[TR] & 0xFFFC | ext)
     if c.s.seg_attr[TR] & 8:
-        if not lin_probe_write(c, lin_wrap(c, tr + TSS32_EIP), TSS32_END - TSS32_EIP, 0):
+        if not lin_probe_write(c, lin_wrap(c, tr + TSS32_EIP), TSS32_END - TSS32_EIP, AS_SYSTEM):
             return 0
-    elif not lin_probe_write(c, lin_wrap(c, tr + TSS16_IP), TSS16_END - TSS16_IP, 0):
+    elif not lin_probe_write(c, lin_wrap(c, tr + TSS16_IP), TSS16_END - TSS16_IP, AS_SYSTEM):
         return 0
     if why == TASK_CALL or why == TASK_INT:
-        if not sys_read(c, d.base, &link, 2) or not lin_probe_write(c, lin_wrap(c, d.base), 2, 0):
+        if not sys_read(c, d.base, &link, 2) or not lin_probe_write(c, lin_wrap(c, d.base), 2, AS_SYSTEM):
             return 0
-    if why != TASK_IRET and not lin_probe_write(c, lin_wrap(c, d.lin), 8, 0):
+    if why != TASK_IRET and not lin_probe_write(c, lin_wrap(c, d.lin), 8, AS_SYSTEM):
         return 0
     old_lin[0] = c.s.gdt_base + (c.s.seg_sel[TR] & 0xFFF8)
     if why == TASK_JMP or why == TASK_IRET:
-        return lin_probe_write(c, lin_wrap(c, old_lin[0]), 8, 0)
+        return lin_probe_write(c, lin_wrap(c, old_lin[0]), 8, AS_SYSTEM)
     return 1
 
 

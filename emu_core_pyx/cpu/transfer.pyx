@@ -17,7 +17,6 @@ from emu_core_pyx.cpu.segment cimport (
 from emu_core_pyx.cpu.stack cimport Stack, inner_stack, set_sp, stack_current, stack_get, stack_put
 from emu_core_pyx.cpu.sysmem cimport canonical, fail, long_mode
 from emu_core_pyx.cpu.task cimport DONE, FAULTED, TASK_CALL, TASK_JMP, task_switch
-from emu_core_pyx.mmu.core cimport mmu_set_user
 
 cdef enum:  # system descriptor types (SDM 3A table 3-2)
     T_TSS16 = 1
@@ -185,10 +184,8 @@ cdef int call_inner(CPU *c, u16 sel, Descriptor *d, u64 off, u32 size, u32 count
         return FAULTED
     if not within(c, d, off):
         return fail(c, EXC_GP, 0)
-    mmu_set_user(c, level == 3)
     if (not mark_accessed(c, d) or not mark_accessed(c, &ssd)
             or not stack_put(c, &st, v, 4 + count, size, err)):
-        mmu_set_user(c, c.s.cpl == 3)
         return FAULTED
     set_cpl(c, level)
     set_segment(c, SS, ss, &ssd)

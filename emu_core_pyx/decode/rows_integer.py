@@ -297,8 +297,8 @@ TWO_BYTE = """
 0F01/7      invlpg      M           end
 NP:0F01.C8  monitor     -           MONITOR
 NP:0F01.C9  mwait       -           MONITOR end
-NP:0F01.CA  clac        -           SMAP end
-NP:0F01.CB  stac        -           SMAP end
+NP:0F01.CA  clac        -           SMAP
+NP:0F01.CB  stac        -           SMAP
 NP:0F01.D0  xgetbv      -           XSAVE
 NP:0F01.D1  xsetbv      -           XSAVE end
 0F01.F8     swapgs      -           LM o64

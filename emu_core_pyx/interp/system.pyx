@@ -20,7 +20,7 @@ from emu_core_pyx.interp cimport descriptor
 from emu_core_pyx.interp.dispatch cimport fault, finish, icount_of, leave, miss, next_insn, sync, unwind
 from emu_core_pyx.interp.ending cimport resume
 from emu_core_pyx.mmu.access cimport ea, put, rd_at, wr_at
-from emu_core_pyx.mmu.core cimport mmu_invlpg, mmu_invpcid
+from emu_core_pyx.mmu.core cimport mmu_invlpg, mmu_invpcid, mmu_pick
 
 
 cdef inline u64 tsc_now(CPU *c, Insn *i) noexcept nogil:
@@ -250,6 +250,7 @@ cdef Insn *set_ac(CPU *c, Insn *i, u32 ac) noexcept nogil:
     if c.s.cpl or c.s.eflags & F_VM or not c.s.cr0 & CR0_PE:
         return fault(c, i, EXC_UD, 0)
     c.s.eflags = c.s.eflags & ~<u32>F_AC | ac
+    mmu_pick(c)
     return next_insn(c, i)
 
 

@@ -78,6 +78,8 @@ cdef class Probe:
             raise MemoryError
         for s in range(TLB_SIZE):
             self.c.tlb[s].rd = self.c.tlb[s].wr = self.c.tlb[s].ex = 1
+        for s in range(3):
+            self.c.tlbs[s] = self.c.tlb
         self.c.tlb[1].rd = self.c.tlb[1].wr = 0x1000
         self.c.tlb[1].add = <i64><u64>&self.page[0] - 0x1000
         self.c.handlers = self.registry.rows

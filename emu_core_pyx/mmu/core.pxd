@@ -1,5 +1,6 @@
 """Translation: TLB arrays, the walk, shadow tables, and their invalidation."""
 from emu_core_pyx.types cimport i64, u8, u16, u32, u64
+from emu_core_pyx.cpu.bits cimport F_AC
 from emu_core_pyx.cpu.state cimport CPU, TlbEntry
 
 cdef enum:
@@ -29,17 +30,21 @@ cdef void unprotect_code_page(CPU *c, u64 phys) noexcept nogil
 # Physical access of any kind, MMIO included; DMA helpers use these too.
 cdef void phys_read(CPU *c, u64 phys, void *dst, u32 n) noexcept nogil
 cdef void phys_write(CPU *c, u64 phys, const void *src, u32 n) noexcept nogil
-# CPL changed between 3 and below: pick the TLB array (c.tlb).
-cdef void mmu_set_user(CPU *c, bint user) noexcept nogil
 # PAE PDPTE registers from memory at cr3; 0 = a reserved bit is set (the caller raises #GP(0)), nothing loaded.
 cdef bint load_pdptes(CPU *c, u64 cr3) noexcept nogil
+
+
+cdef inline void mmu_pick(CPU *c) noexcept nogil:
+    """CPL or EFLAGS.AC may have changed: the TLB array (CPU.tlb) that goes with them."""
+    c.tlb = c.tlbs[1 if c.s.cpl == 3 else (c.s.eflags & F_AC) >> 17]
+
 
 # ---- the machinery behind, for the other files of this folder and the Engine -------------------------
 
 from emu_core_pyx.mmu.tlb cimport Mmu, Target
 
 cdef enum:
-    ACC_IMPLICIT = 8    # a system structure: supervisor rights that SMAP never lifts
+    ACC_IMPLICIT = 8    # a system structure: supervisor rights, and EFLAGS.AC does not lift SMAP
     ACC_DEBUG = 16      # no fault, no A/D
     ACC_KIND = 3
 
@@ -56,6 +61,8 @@ cdef void frame_written(CPU *c, u32 frame, u64 phys, u32 n) noexcept nogil
 cdef void page_fault(CPU *c, u64 lin, u32 access, u32 bits) noexcept nogil
 # A value CPU.gen never had.
 cdef u32 fresh_gen(Mmu *m) noexcept nogil
+# CPU.tlbs and CPU.tlb from the current sets.
+cdef void show_sets(CPU *c) noexcept nogil
 # Paging-mode fields of Mmu from the registers.
 cdef void refresh_mode(CPU *c) noexcept nogil
 cdef u64 signature(CPU *c) noexcept nogil

@@ -14,8 +14,8 @@ from libc.string cimport memcpy, memset
 from emu_core_pyx.types cimport i64, u8, u32, u64
 from emu_core_pyx.cpu.state cimport CPU, TlbEntry
 from emu_core_pyx.cpu.bits cimport (
-    CR0_PG_SHIFT, CR0_WP, CR4_PAE, CR4_PGE, CR4_PSE, CR4_SMAP, CR4_SMEP, EFER_LMA, EFER_NXE, EXC_PF, FEAT_LM,
-    FEAT_PDPE1GB,
+    CR0_PG_SHIFT, CR0_WP, CR4_PAE, CR4_PGE, CR4_PSE, CR4_SMAP, CR4_SMEP, EFER_LMA, EFER_NXE, EXC_PF, F_AC,
+    FEAT_LM, FEAT_PDPE1GB,
 )
 from emu_core_pyx.cpu.control cimport page_watched
 from emu_core_pyx.block.cache cimport code_written
@@ -28,8 +28,9 @@ from emu_core_pyx.mmu.shadow cimport (
     shadow_drop_all, shadow_edit, shadow_free, shadow_lookup, shadow_mark_fetched, shadow_new, shadow_switch,
 )
 from emu_core_pyx.mmu.tlb cimport (
-    MODE_SHADOW, PHYSICAL_BITS, PHYSICAL_BITS_LONG, TAG_BUS, TAG_HOOKED, TAG_KIND, TAG_NONE, Mmu, Target, TlbSet, hold, revoke,
-    revoke_all, set_init, tlb_clear, tlb_flush,
+    MODE_SHADOW, PHYSICAL_BITS, PHYSICAL_BITS_LONG, SET_AC, SET_SYSTEM, SET_USER, TAG_BUS, TAG_HOOKED, TAG_KIND, TAG_NONE,
+    TLB_SETS, Mmu, Target, TlbSet, hold, revoke, revoke_all, set_init, tlb_borrow, tlb_clear, tlb_clear_current, tlb_flush,
+    tlb_flush_current,
 )
 from emu_core_pyx.mmu.walk cimport (
     E_BIG, E_FLAGS, E_HUGE, E_X, PF_I, PF_U, PF_W, PTE_D, PTE_G, PTE_P, PTE_U, PTE_W, Walk, guest_walk,
@@ -95,17 +96,19 @@ cdef void refresh_mode(CPU *c) noexcept nogil:
     m.page1g = c.feat & FEAT_PDPE1GB != 0
     m.wp = (c.s.cr0 & CR0_WP) != 0
     m.pse = (c.s.cr4 & CR4_PSE) != 0
-    m.smep = (c.s.cr4 & CR4_SMEP) != 0
-    m.smap = (c.s.cr4 & CR4_SMAP) != 0
     m.a20_mask = <u64>-1 if c.s.a20 else ~(<u64>1 << 20)
     m.addr_mask = ((<u64>1 << m.maxphy) - 1) & ~<u64>0xFFF
     m.levels = 0
     m.pae = 0
     m.nx = 0
     m.rsvd = 0
+    m.smep = 0
+    m.smap = 0
     if not (c.s.cr0 >> CR0_PG_SHIFT) & 1:
         return
     m.levels = 2
+    m.smep = (c.s.cr4 & CR4_SMEP) != 0
+    m.smap = (c.s.cr4 & CR4_SMAP) != 0
     if c.s.cr4 & CR4_PAE:
         m.pae = 1
         m.nx = (c.s.efer & EFER_NXE) != 0
@@ -128,6 +131,14 @@ cdef void new_gen(CPU *c) noexcept nogil:
     c.gen = fresh_gen(<Mmu *>c.mmu)
 
 
+cdef void show_sets(CPU *c) noexcept nogil:
+    cdef Mmu *m = <Mmu *>c.mmu
+    c.tlbs[SET_SYSTEM] = m.set[SET_SYSTEM].e
+    c.tlbs[SET_USER] = m.set[SET_USER].e
+    c.tlbs[SET_AC] = m.set[SET_AC if m.smap else SET_SYSTEM].e
+    mmu_pick(c)
+
+
 cdef void drop_all(CPU *c) noexcept nogil:
     """Forget every derived translation, in both modes."""
     cdef Mmu *m = <Mmu *>c.mmu
@@ -142,7 +153,8 @@ cdef void drop_all(CPU *c) noexcept nogil:
     new_gen(c)
     if m.mode == MODE_SHADOW:
         shadow_switch(c)
-    c.tlb = m.set[m.user].e
+    else:
+        show_sets(c)
 
 
 cdef u64 breaks_of(CPU *c) noexcept nogil:
@@ -181,8 +193,7 @@ cdef void mmu_cr3_loaded(CPU *c) noexcept nogil:
     if m.mode == MODE_SHADOW:
         shadow_switch(c)
         return
-    tlb_flush(m.set[0], keep)
-    tlb_flush(m.set[1], keep)
+    tlb_flush_current(m, keep)
     new_gen(c)
 
 
@@ -197,8 +208,7 @@ cdef void mmu_invpcid(CPU *c, u32 type, u32 pcid, u64 lin) noexcept nogil:
         return
     if m.mode == MODE_SHADOW:
         return
-    tlb_flush(m.set[0], type != 2)
-    tlb_flush(m.set[1], type != 2)
+    tlb_flush_current(m, type != 2)
     new_gen(c)
 
 
@@ -215,23 +225,13 @@ cdef void mmu_invlpg(CPU *c, u64 lin) noexcept nogil:
         return
     if m.big[(region >> 6) & 15] >> (region & 63) & 1:
         for k in range(1024):
-            tlb_clear(m.set[0], region << 22 | k << 12)
-            tlb_clear(m.set[1], region << 22 | k << 12)
+            tlb_clear_current(m, region << 22 | k << 12)
         new_gen(c)
         return
-    tlb_clear(m.set[0], page)
-    tlb_clear(m.set[1], page)
+    tlb_clear_current(m, page)
     bit = (page >> 12) & 32767
     if m.fetched[bit >> 6] >> (bit & 63) & 1:
         new_gen(c)
-
-
-cdef void mmu_set_user(CPU *c, bint user) noexcept nogil:
-    cdef Mmu *m = <Mmu *>c.mmu
-    if m == NULL:
-        return
-    m.user = user
-    c.tlb = m.set[user].e
 
 
 # ---- filling -------------------------------------------------------------------------------------
@@ -253,11 +253,20 @@ cdef void page_fault(CPU *c, u64 lin, u32 access, u32 bits) noexcept nogil:
     c.exc_soft = 0
 
 
+cdef inline TlbSet *set_of(CPU *c, Mmu *m, u32 access) noexcept nogil:
+    """Where translations for this kind of access are kept."""
+    if access & ACC_USER:
+        return m.set[SET_USER]
+    if m.smap and c.s.eflags & F_AC and not access & ACC_IMPLICIT and access & ACC_KIND != ACC_EXEC:
+        return m.set[SET_AC]
+    return m.set[SET_SYSTEM]
+
+
 cdef void tlb_fill(CPU *c, u64 lin, u64 entry, u32 access, Target *t) noexcept nogil:
-    """Put a permitted translation into the TLB of the access's privilege, and describe it in `t`."""
+    """Put a permitted translation into the TLB set of its kind of access, and describe it in `t`."""
     cdef Mmu *m = <Mmu *>c.mmu
     cdef Phys *p = m.phys
-    cdef TlbSet *s = m.set[1 if access & ACC_USER else 0]
+    cdef TlbSet *s = set_of(c, m, access)
     cdef u64 page = lin & ~<u64>0xFFF, phys = entry & ~<u64>E_FLAGS, mark = 0, bit
     cdef u32 index = <u32>(page >> 12) & 1023, fr = frame_rd(p, phys), fw, kind = access & ACC_KIND
     cdef TlbEntry *e = &s.e[index]
@@ -294,13 +303,12 @@ cdef void tlb_fill(CPU *c, u64 lin, u64 entry, u32 access, Target *t) noexcept n
         if wr == TAG_NONE:
             host = NULL
     t.host = NULL if host == NULL else host + (lin & 0xFFF)
-    if m.smap and entry & PTE_U and not access & ACC_USER:
-        if kind == ACC_WRITE:
-            t.hooked = 1
-        return              # EFLAGS.AC decides anew for every access
     e.wr = wr
     e.ex = ex
-    if fr != 0:
+    if m.smap and entry & PTE_U and s == m.set[SET_SYSTEM]:
+        e.wr = e.rd = TAG_NONE      # code of a user page, SMEP being off
+        e.add = 0
+    elif fr != 0:
         e.rd = page | mark
         e.add = <i64>(<u64>p.base + (<u64>(fr - 1) << 12) - page)
     else:
@@ -346,13 +354,13 @@ cdef bint refill(CPU *c, u64 lin, u32 access, Target *t) noexcept nogil:
         entry = w.entry
     tlb_fill(c, lin, entry, access, t)
     if w.uncached:
-        tlb_clear(m.set[1 if access & ACC_USER else 0], lin & ~<u64>0xFFF)
+        tlb_clear(set_of(c, m, access), lin & ~<u64>0xFFF)
     return 1
 
 
 cdef bint resolve(CPU *c, u64 lin, u32 access, Target *t) noexcept nogil:
     cdef Mmu *m = <Mmu *>c.mmu
-    cdef TlbSet *s = m.set[1 if access & ACC_USER else 0]
+    cdef TlbSet *s = set_of(c, m, access)
     cdef u32 index = <u32>(lin >> 12) & 1023, frame
     cdef TlbEntry *e = &s.e[index]
     cdef u64 page = lin & ~<u64>0xFFF, tag
@@ -362,7 +370,9 @@ cdef bint resolve(CPU *c, u64 lin, u32 access, Target *t) noexcept nogil:
     else:
         tag = e.rd
     if (tag & ~<u64>TAG_KIND) != page:
-        return refill(c, lin, access, t)
+        if not m.smap or s != m.set[SET_AC] or not tlb_borrow(m, page, access & ACC_KIND == ACC_WRITE):
+            return refill(c, lin, access, t)
+        tag = e.wr if access & ACC_KIND == ACC_WRITE else e.rd
     t.phys = <u64>s.pfn[index] << 12 | (lin & 0xFFF)
     t.hooked = (tag & TAG_KIND) != 0
     if tag & TAG_BUS:
@@ -384,7 +394,7 @@ cdef bint resolve(CPU *c, u64 lin, u32 access, Target *t) noexcept nogil:
 
 cdef bint translate(CPU *c, u64 lin, u32 access, u64 *phys) noexcept nogil:
     cdef Mmu *m = <Mmu *>c.mmu
-    cdef TlbSet *s = m.set[1 if access & ACC_USER else 0]
+    cdef TlbSet *s = m.set[SET_USER if access & ACC_USER else SET_SYSTEM]
     cdef u32 index = <u32>(lin >> 12) & 1023
     cdef u64 page = lin & ~<u64>0xFFF
     cdef Target t
@@ -555,10 +565,10 @@ cdef Mmu *mmu_new(CPU *c, object mem, int mode) except NULL:
     if m.mode == MODE_SHADOW:
         m.shadow = shadow_new(c)
     else:
-        t = <TlbSet *>calloc(2, sizeof(TlbSet))
+        t = <TlbSet *>calloc(TLB_SETS, sizeof(TlbSet))
         if t == NULL:
             raise MemoryError("TLB")
-        for k in range(2):
+        for k in range(<int>TLB_SETS):
             set_init(m, &t[k])
             m.set[k] = &t[k]
     drop_all(c)

@@ -45,13 +45,15 @@ cdef struct Table:
     u64 used[16]            # one bit for each 4 bytes: some shadow entry came through here
 
 cdef struct Space:
-    TlbSet set[2]
+    TlbSet set[3]           # by SET_*
     u64 root
     u64 sig
     u64 pdpte[4]
     u64 stamp               # last use
     u32 live
     u32 gen                 # CPU.gen while current
+    u32 n_sets              # in use: the last one only once SMAP was on
+    u32 pad
     Leaf *leaf[2048]
 
 cdef struct Shadow:

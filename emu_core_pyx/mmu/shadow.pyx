@@ -11,8 +11,8 @@ from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcmp, memcpy, memset
 from emu_core_pyx.types cimport u8, u32, u64
 from emu_core_pyx.cpu.state cimport CPU
-from emu_core_pyx.mmu.core cimport ACC_KIND, ACC_WRITE, fresh_gen, page_fault, refresh_mode, signature
-from emu_core_pyx.mmu.tlb cimport Mmu, revoke, set_init, tlb_clear, tlb_flush
+from emu_core_pyx.mmu.core cimport ACC_KIND, ACC_WRITE, fresh_gen, page_fault, refresh_mode, show_sets, signature
+from emu_core_pyx.mmu.tlb cimport SET_AC, SET_SYSTEM, SET_USER, TLB_SETS, Mmu, revoke, set_init, tlb_clear, tlb_flush
 from emu_core_pyx.mmu.physmem cimport FRAME_TABLE
 from emu_core_pyx.mmu.walk cimport (
     E_BIG, E_FETCHED, E_X, PTE_A, PTE_D, PTE_G, PTE_P, PTE_U, PTE_W, Walk, allowed, entry_shift, guest_walk,
@@ -57,6 +57,12 @@ cdef inline void changed_fetch(CPU *c, Shadow *sh, Space *sp) noexcept nogil:
         c.gen = sp.gen
 
 
+cdef inline void clear_page(Space *sp, u64 page) noexcept nogil:
+    cdef u32 k
+    for k in range(sp.n_sets):
+        tlb_clear(&sp.set[k], page)
+
+
 cdef void leaf_drop(CPU *c, u32 id, Leaf *leaf) noexcept nogil:
     """Unlink a leaf, take its entries out of the TLB, release its table where this was the last use."""
     cdef Shadow *sh = <Shadow *>(<Mmu *>c.mmu).shadow
@@ -69,14 +75,12 @@ cdef void leaf_drop(CPU *c, u32 id, Leaf *leaf) noexcept nogil:
     if leaf.big:
         fetched = leaf.big
         for k in range(512):
-            tlb_clear(&sp.set[0], lin + (k << 12))
-            tlb_clear(&sp.set[1], lin + (k << 12))
+            clear_page(sp, lin + (k << 12))
     else:
         for k in range(512):
             if leaf.e[k]:
                 fetched |= leaf.e[k]
-                tlb_clear(&sp.set[0], lin + (k << 12))
-                tlb_clear(&sp.set[1], lin + (k << 12))
+                clear_page(sp, lin + (k << 12))
         table_unused(c, leaf.table, id, lin)
     if fetched & E_FETCHED:
         changed_fetch(c, sh, sp)
@@ -96,8 +100,7 @@ cdef void drop_page(CPU *c, u32 id, u64 lin) noexcept nogil:
     if e == 0:
         return
     leaf.e[(lin >> 12) & 511] = 0
-    tlb_clear(&sp.set[0], lin)
-    tlb_clear(&sp.set[1], lin)
+    clear_page(sp, lin)
     if e & E_FETCHED:
         changed_fetch(c, sh, sp)
 
@@ -314,8 +317,8 @@ cdef void space_empty(CPU *c, u32 id) noexcept nogil:
             sh.n_leaves -= 1
             leaf = nxt
         sp.leaf[k] = NULL
-    tlb_flush(&sp.set[0], 0)
-    tlb_flush(&sp.set[1], 0)
+    for k in range(sp.n_sets):
+        tlb_flush(&sp.set[k], 0)
     for k in range(sh.n_tables):
         t = &sh.tables[k]
         if t.frame == 0:
@@ -341,6 +344,13 @@ cdef void shadow_drop_all(CPU *c) noexcept nogil:
             sh.space[id].live = 0
 
 
+cdef void space_sets(Mmu *m, Space *sp, u32 n) noexcept nogil:
+    """Have the first n TLB sets of a space ready."""
+    while sp.n_sets < n:
+        set_init(m, &sp.set[sp.n_sets])
+        sp.n_sets += 1
+
+
 cdef u32 space_take(CPU *c) noexcept nogil:
     """A free space: a new one, or the least recently used."""
     cdef Mmu *m = <Mmu *>c.mmu
@@ -354,8 +364,7 @@ cdef u32 space_take(CPU *c) noexcept nogil:
         sp = <Space *>calloc(1, sizeof(Space))
         if sp != NULL:
             sh.space[sh.n_spaces] = sp
-            set_init(m, &sp.set[0])
-            set_init(m, &sp.set[1])
+            space_sets(m, sp, SET_AC)
             sh.n_spaces += 1
             return sh.n_spaces - 1
     for id in range(sh.n_spaces):
@@ -399,10 +408,13 @@ cdef void shadow_switch(CPU *c) noexcept nogil:
     if pdptes and memcmp(sp.pdpte, c.s.pdpte, sizeof(sp.pdpte)) != 0:
         space_empty(c, sh.cur_id)
         memcpy(sp.pdpte, c.s.pdpte, sizeof(sp.pdpte))
-    m.set[0] = &sp.set[0]
-    m.set[1] = &sp.set[1]
+    if m.smap:
+        space_sets(m, sp, TLB_SETS)
+    m.set[SET_SYSTEM] = &sp.set[SET_SYSTEM]
+    m.set[SET_USER] = &sp.set[SET_USER]
+    m.set[SET_AC] = &sp.set[SET_AC if sp.n_sets == TLB_SETS else SET_SYSTEM]
     c.gen = sp.gen
-    c.tlb = m.set[m.user].e
+    show_sets(c)
 
 
 cdef void make_room(CPU *c) noexcept nogil:

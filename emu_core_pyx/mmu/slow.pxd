@@ -19,8 +19,13 @@ cdef bint mem_write(CPU *c, u32 seg, u64 off, const void *src, u32 n) noexcept n
 # checks that a later mem_write of these bytes cannot fault
 cdef bint mem_probe_write(CPU *c, u32 seg, u64 off, u32 n) noexcept nogil
 
-# Linear addresses, no segment checks: system structures are read with supervisor rights
-# whatever the CPL (user=0); user=1 applies the current CPL's rules as for ring 3.
-cdef bint lin_read(CPU *c, u64 lin, void *dst, u32 n, u32 user) noexcept nogil
-cdef bint lin_write(CPU *c, u64 lin, const void *src, u32 n, u32 user) noexcept nogil
-cdef bint lin_probe_write(CPU *c, u64 lin, u32 n, u32 user) noexcept nogil
+# Linear addresses, no segment checks.
+cdef enum:
+    AS_SYSTEM = 0       # a system structure: supervisor rights whatever the CPL, and EFLAGS.AC lifts nothing
+    AS_CPL = 1          # as any other access of the running code
+
+cdef bint lin_read(CPU *c, u64 lin, void *dst, u32 n, u32 who) noexcept nogil
+cdef bint lin_write(CPU *c, u64 lin, const void *src, u32 n, u32 who) noexcept nogil
+cdef bint lin_probe_write(CPU *c, u64 lin, u32 n, u32 who) noexcept nogil
+# Bytes of an instruction at CPL's rights to fetch.
+cdef bint lin_fetch(CPU *c, u64 lin, void *dst, u32 n) noexcept nogil

@@ -17,7 +17,7 @@ from emu_core_pyx.cpu.sysmem cimport canonical
 from emu_core_pyx.block.insn cimport MODE_64, MODE_PE, MODE_SIZE
 from emu_core_pyx.interp.dispatch cimport likely, unlikely
 from emu_core_pyx.mmu.core cimport (
-    ACC_IMPLICIT, ACC_READ, ACC_USER, ACC_WRITE, phys_read, phys_write, resolve,
+    ACC_EXEC, ACC_IMPLICIT, ACC_READ, ACC_USER, ACC_WRITE, phys_read, phys_write, resolve, translate,
 )
 from emu_core_pyx.mmu.tlb cimport Mmu, Target
 
@@ -259,13 +259,35 @@ cdef bint mem_probe_write(CPU *c, u32 seg, u64 off, u32 n) noexcept nogil:
     return linear(c, seg, off, n, 1, &lin) and probe_pages(c, lin, n, ACC_WRITE | access_of(c))
 
 
-cdef bint lin_read(CPU *c, u64 lin, void *dst, u32 n, u32 user) noexcept nogil:
-    return read_pages(c, lin, <u8 *>dst, n, ACC_READ | (ACC_USER if user else ACC_IMPLICIT))
+cdef inline u32 rights_of(CPU *c, u32 who) noexcept nogil:
+    return access_of(c) if who == AS_CPL else ACC_IMPLICIT
 
 
-cdef bint lin_write(CPU *c, u64 lin, const void *src, u32 n, u32 user) noexcept nogil:
-    return write_pages(c, lin, <const u8 *>src, n, ACC_WRITE | (ACC_USER if user else ACC_IMPLICIT))
+cdef bint lin_read(CPU *c, u64 lin, void *dst, u32 n, u32 who) noexcept nogil:
+    return read_pages(c, lin, <u8 *>dst, n, ACC_READ | rights_of(c, who))
 
 
-cdef bint lin_probe_write(CPU *c, u64 lin, u32 n, u32 user) noexcept nogil:
-    return probe_pages(c, lin, n, ACC_WRITE | (ACC_USER if user else ACC_IMPLICIT))
+cdef bint lin_write(CPU *c, u64 lin, const void *src, u32 n, u32 who) noexcept nogil:
+    return write_pages(c, lin, <const u8 *>src, n, ACC_WRITE | rights_of(c, who))
+
+
+cdef bint lin_probe_write(CPU *c, u64 lin, u32 n, u32 who) noexcept nogil:
+    return probe_pages(c, lin, n, ACC_WRITE | rights_of(c, who))
+
+
+cdef bint lin_fetch(CPU *c, u64 lin, void *dst, u32 n) noexcept nogil:
+    cdef u32 k = 0x1000 - <u32>(lin & 0xFFF)
+    cdef u64 phys
+    cdef u8 *to = <u8 *>dst
+    while True:
+        if k > n:
+            k = n
+        if not translate(c, lin, ACC_EXEC | access_of(c), &phys):
+            return 0
+        phys_read(c, phys, to, k)
+        n -= k
+        if n == 0:
+            return 1
+        to += k
+        k = 0x1000
+        lin = next_page(c, lin)

@@ -14,12 +14,12 @@ from emu_core_pyx.bus.bus cimport Bus
 from emu_core_pyx.bus.device cimport Device
 from emu_core_pyx.mmu.access cimport rd_at, rmw_at, wr_at
 from emu_core_pyx.mmu.core cimport (
-    code_ptr, load_pdptes, mmu_counters, mmu_cr3_loaded, mmu_flush_all, mmu_free, mmu_invlpg, mmu_new, mmu_set_user,
+    code_ptr, load_pdptes, mmu_counters, mmu_cr3_loaded, mmu_flush_all, mmu_free, mmu_invlpg, mmu_new, mmu_pick,
     phys_read, phys_write, protect_code_page, translate, translate_debug, unprotect_code_page,
 )
 from emu_core_pyx.mmu.physmem cimport PhysMem
 from emu_core_pyx.mmu.slow cimport (
-    lin_read, lin_write, mem_probe_write, mem_read, mem_write, slow_commit, slow_read, slow_write,
+    AS_SYSTEM, lin_read, lin_write, mem_probe_write, mem_read, mem_write, slow_commit, slow_read, slow_write,
 )
 
 
@@ -122,9 +122,10 @@ cdef class TestCpu:
                 self.c.s.efer = v
             elif name == "cpl":
                 self.c.s.cpl = <u32>v
-                mmu_set_user(self.c, v == 3)
+                mmu_pick(self.c)
             elif name == "eflags":
                 self.c.s.eflags = <u32>v
+                mmu_pick(self.c)
             elif name == "a20":
                 self.c.s.a20 = <u32>v
             elif name == "feat":
@@ -231,12 +232,12 @@ cdef class TestCpu:
     def probe(self, u32 seg, u64 off, u32 n):
         return None if mem_probe_write(self.c, seg, off, n) else self._fault()
 
-    def lin_read(self, u64 lin, u32 n, u32 user=0):
+    def lin_read(self, u64 lin, u32 n, u32 who=AS_SYSTEM):
         out = bytearray(n)
-        return bytes(out) if lin_read(self.c, lin, <u8 *>out, n, user) else self._fault()
+        return bytes(out) if lin_read(self.c, lin, <u8 *>out, n, who) else self._fault()
 
-    def lin_write(self, u64 lin, bytes data, u32 user=0):
-        return None if lin_write(self.c, lin, <const u8 *>data, <u32>len(data), user) else self._fault()
+    def lin_write(self, u64 lin, bytes data, u32 who=AS_SYSTEM):
+        return None if lin_write(self.c, lin, <const u8 *>data, <u32>len(data), who) else self._fault()
 
     def phys_read(self, u64 phys, u32 n):
         out = bytearray(n)

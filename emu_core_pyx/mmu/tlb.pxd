@@ -9,7 +9,13 @@ cdef enum:              # low bits of a TLB tag that keep it from matching inlin
     TAG_BUS = 4         # not host memory: ask the bus with the physical address
     TAG_KIND = 6
 
-cdef struct TlbSet:     # the TLB of one privilege level
+cdef enum:              # indices of CPU.tlbs and Mmu.set
+    SET_SYSTEM = 0      # supervisor; system structures, and all instruction fetches below CPL 3
+    SET_USER = 1
+    SET_AC = 2          # supervisor with EFLAGS.AC under CR4.SMAP: user pages too
+    TLB_SETS = 3
+
+cdef struct TlbSet:     # the TLB of one kind of access
     TlbEntry e[1024]
     u32 pfn[1024]       # physical page of each entry
     u64 filled[16]      # one bit per entry
@@ -19,7 +25,7 @@ cdef enum:
     MODE_SHADOW = 1
     PHYSICAL_BITS = 36  # MAXPHYADDR, as cpu/cpuid.pyx reports it; with long mode
     PHYSICAL_BITS_LONG = 40
-    MAX_SETS = 64
+    MAX_SETS = 96       # three for each shadow space
 
 cdef struct MmuCounters:
     u64 misses          # translations that no TLB entry answered
@@ -39,9 +45,8 @@ cdef struct MmuCounters:
 
 cdef struct Mmu:
     Phys *phys
-    TlbSet *set[2]      # current: supervisor, user
+    TlbSet *set[3]      # current ones, by SET_*; without SMAP the third is the first
     u32 mode            # 0: plain TLB; MODE_SHADOW
-    u32 user            # which one CPU.tlb is
     u64 sig             # paging mode bits everything derived holds for, see core.signature
     u64 breaks          # mix of the debug registers the tags were made under
     u32 watched         # some data breakpoint is enabled
@@ -57,7 +62,7 @@ cdef struct Mmu:
     u64 a20_mask
     u32 maxphy
     u32 next_gen
-    TlbSet *sets[64]    # all that may hold tags
+    TlbSet *sets[96]    # all that may hold tags
     u32 n_sets
     u64 big[16]         # 4 MiB regions (mod 1024) of which pieces of large pages are cached
     u64 fetched[512]    # linear pages (mod 32768) instructions came from; tlb mode
@@ -80,9 +85,13 @@ cdef extern from *:
 
 # A new set, empty, known to the Mmu.
 cdef void set_init(Mmu *m, TlbSet *t) noexcept nogil
-# Forget one page; forget all (but global ones).
+# Forget one page, in one set or in the current ones; forget all (but global ones).
 cdef void tlb_clear(TlbSet *t, u64 page) noexcept nogil
+cdef void tlb_clear_current(Mmu *m, u64 page) noexcept nogil
 cdef void tlb_flush(TlbSet *t, bint keep_global) noexcept nogil
+cdef void tlb_flush_current(Mmu *m, bint keep_global) noexcept nogil
+# SET_AC misses a page: take what another set of the space knows of it, if that permits the access.
+cdef bint tlb_borrow(Mmu *m, u64 page, bint write) noexcept nogil
 # Take back direct write tags for a frame; all of them.
 cdef void revoke(Mmu *m, u32 frame) noexcept nogil
 cdef void revoke_all(Mmu *m) noexcept nogil

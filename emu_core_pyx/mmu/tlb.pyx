@@ -44,6 +44,40 @@ cdef void tlb_flush(TlbSet *t, bint keep_global) noexcept nogil:
             bits &= bits - 1
 
 
+cdef void tlb_clear_current(Mmu *m, u64 page) noexcept nogil:
+    cdef u32 k
+    for k in range(<u32>TLB_SETS):
+        tlb_clear(m.set[k], page)
+
+
+cdef void tlb_flush_current(Mmu *m, bint keep_global) noexcept nogil:
+    cdef u32 k
+    for k in range(<u32>TLB_SETS):
+        tlb_flush(m.set[k], keep_global)
+
+
+cdef bint tlb_borrow(Mmu *m, u64 page, bint write) noexcept nogil:
+    """With EFLAGS.AC the supervisor may do what it may without, and what the user may.
+
+    A direct write tag is held already: a frame's holders are indices, whatever the set.
+    """
+    cdef u32 k, index = <u32>(page >> 12) & 1023
+    cdef u64 tag, bit = <u64>1 << (index & 63)
+    cdef TlbSet *to = m.set[SET_AC]
+    cdef TlbSet *src
+    for k in range(<u32>SET_AC):
+        src = m.set[k]
+        tag = src.e[index].wr if write else src.e[index].rd
+        if (tag & ~<u64>TAG_KIND) == page:
+            to.e[index] = src.e[index]
+            to.e[index].ex = TAG_NONE
+            to.pfn[index] = src.pfn[index]
+            to.filled[index >> 6] |= bit
+            to.glob[index >> 6] = to.glob[index >> 6] & ~bit | src.glob[index >> 6] & bit
+            return 1
+    return 0
+
+
 cdef void set_init(Mmu *m, TlbSet *t) noexcept nogil:
     cdef u32 k
     for k in range(1024):

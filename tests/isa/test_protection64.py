@@ -21,6 +21,8 @@ LINK = ["-m64", "-nostdlib", "-static", "-no-pie",
 IDT_ERROR = "QEMU 7 counts IDT entries of 16 bytes by 16; the error code holds vector * 8"
 TARGET = "QEMU faults at the target, the SDM on the transfer"
 LIMITS = "QEMU checks no segment limits or types"
+IST_SS = "SS becomes null only when the privilege changes (QEMU: always with IST)"
+AC_LIFTS = "QEMU lets EFLAGS.AC lift SMAP for system structures too, SDM 3A 4.6 does not"
 DIFFERS = {
     "int 0x81 dpl 0 from ring 3": IDT_ERROR, "absent gate": IDT_ERROR, "16-bit gate": IDT_ERROR, "task gate": IDT_ERROR,
     "call gate in the idt": IDT_ERROR, "beyond the idt": IDT_ERROR,
@@ -28,7 +30,7 @@ DIFFERS = {
     "sysret non-canonical": TARGET, "sysexit non-canonical rip": TARGET, "sysexit non-canonical rsp": TARGET,
     "ljmp m16:64 non-canonical": TARGET, "call gate non-canonical": TARGET,
     "non-canonical jmp": TARGET, "non-canonical call": TARGET, "non-canonical ret": TARGET,
-    "ud2 on ist1": "SS becomes null only when the privilege changes (QEMU: always with IST)",
+    "ud2 on ist1": IST_SS,
     "rsp non-canonical, ring 0": "the same, #DF on IST2", "rsp not mapped, ring 0": "the same, #DF on IST2",
     "iretq L and D": "QEMU takes a code segment with L and D", "ljmp L and D": "QEMU takes a code segment with L and D",
     "iretq null ss compat": "null SS is for 64-bit code only", "mov ss null rpl 3": "its RPL must be the CPL",
@@ -44,6 +46,10 @@ DIFFERS = {
     "read across the canonical boundary": "QEMU looks at the first byte only",
     "int1": "QEMU has no INT1", "gd": "nor DR7.GD", "watch a 16-byte store": "QEMU watches bytes before an unaligned store",
     "non-canonical read through the stack segment": "#SS",
+    "read-modify-write without ac": "QEMU reads first; the access is a write",
+    "segment of an ldt there, ac set": AC_LIFTS, "lar of an ldt there, ac set": AC_LIFTS,
+    "push onto a user page: ac clear": IST_SS, "interrupt onto a user page: ac clear": IST_SS,
+    "iret from a user page: ac clear": IST_SS, "far return from a user page: ac clear": IST_SS,
 }
 
 

@@ -4,6 +4,7 @@ from emu_core_pyx.mmu.testing import Recorder, TestCpu
 
 PG, WP, AM = 1 << 31, 1 << 16, 1 << 18
 AC = 0x40000
+AS_CPL = 1          # mmu/slow.pxd
 DS, SS = 3, 2
 DATA, CODE_X, CODE_XR, DOWN, RO = 0xC093, 0xC099, 0xC09B, 0xC097, 0xC091
 NULL = 0x10000
@@ -116,7 +117,7 @@ def test_rights_by_privilege(cpu):
     assert cpu.write(0x6000, bytes(4)) == ("pf", 7, 0x6000)
     assert cpu.read(0x6000, 4) == bytes(4)
     assert cpu.lin_read(0x5000, 8) == bytes(8)              # system structure
-    assert cpu.lin_read(0x5000, 8, 1) == ("pf", 5, 0x5000)
+    assert cpu.lin_read(0x5000, 8, AS_CPL) == ("pf", 5, 0x5000)
     assert cpu.lin_write(0x6000, b"x") == ("pf", 3, 0x6000)     # WP
     cpu.set(cpl=0, cr0=PG | 1)
     assert cpu.write(0x6000, b"abcd") is None

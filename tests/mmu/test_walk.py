@@ -30,6 +30,8 @@ MODES = {
     "PAE": dict(cr4=PAE, efer=0),
     "PAE+NX": dict(cr4=PAE | PGE, efer=NXE),
     "PAE+NX+SMEP": dict(cr4=PAE | SMEP, efer=NXE),
+    "32-bit+SMAP": dict(cr4=PSE | SMAP, efer=0),
+    "PAE+SMEP+SMAP": dict(cr4=PAE | PGE | SMEP | SMAP, efer=NXE),
     "4-level": dict(cr4=PAE | PGE | SMEP | SMAP, efer=LMA | NXE),
 }
 
@@ -47,10 +49,10 @@ class Pair:
         self.size = 8 if self.pae else 4
         self.tables = self.r.sample(range(1, PAGES - 32), 12)
 
-    def regs(self, **values):
+    def regs(self, flush=True, **values):
         for k, v in values.items():
             setattr(self.ref, k, v)
-        self.cpu.set(**values)
+        self.cpu.set(flush, **values)
 
     def lin(self):
         """Few indices on each level, so that tables are shared and hit often."""
@@ -152,8 +154,8 @@ def test_random_tables(mmu, mode, seed):
             p.regs(cr0=PG | 1 | r.choice([0, WP]))
         elif what < 0.18:
             p.regs(a20=r.choice([True, True, False]))
-        elif what < 0.185:
-            p.regs(eflags=r.choice([2, 2 | AC]))
+        elif what < 0.22:
+            p.regs(flush=False, eflags=p.ref.eflags ^ AC)
         else:
             lin = p.lin()
             access = r.choice([READ, WRITE, EXEC]) | r.choice([0, USER])
@@ -171,15 +173,18 @@ def test_random_tables(mmu, mode, seed):
 
 
 @pytest.mark.parametrize("mmu", ["tlb", "shadow"])
-@pytest.mark.parametrize("mode", ["32-bit", "PSE", "PAE+NX", "4-level"])
+@pytest.mark.parametrize("mode", ["32-bit", "PSE", "PAE+NX", "32-bit+SMAP", "PAE+SMEP+SMAP", "4-level"])
 def test_stores_through_the_mmu(mmu, mode):
     """The same with tables edited by the guest's own stores through a mapping of them, and data read back."""
     p = Pair(mmu, mode, 99)
     r = p.r
     size = p.size
     first = PAGES - 24          # identity mapping of all RAM, built from pages nobody else uses
+    supervisor = 3 if p.ref.cr4 & SMAP else 7       # so that tables can be edited without EFLAGS.AC
+
     def put(at, v):
         p.store(at, v.to_bytes(size, "little"), True)
+
     levels = 4 if p.long else 2
     chain = [first + k for k in range(levels)]
     root = chain[0] << 12
@@ -189,7 +194,7 @@ def test_stores_through_the_mmu(mmu, mode):
     for k in range(levels - 1):
         put(chain[k] << 12, chain[k + 1] << 12 | 7)
     for k in range(PAGES):
-        put((chain[-1] << 12) + k * size, k << 12 | 7)
+        put((chain[-1] << 12) + k * size, k << 12 | supervisor)
     put((chain[levels - 2] << 12) + size, (first + 8) << 12 | 7)      # second 2/4 MiB: the one being edited
     test_base = 1 << (21 if p.pae else 22)
     p.load_cr3(root)
@@ -209,8 +214,14 @@ def test_stores_through_the_mmu(mmu, mode):
             off = r.choice([0, 8, 0xFFC])
             cpl = r.choice([0, 3])
             p.cpu.set(False, cpl=cpl)
+            p.regs(flush=False, eflags=r.choice([2, 2 | AC]))
             user = USER if cpl == 3 else 0
-            if r.random() < 0.5:
+            if r.random() < 0.2:
+                want = p.ref.translate(lin + off, READ | IMPLICIT)
+                got = p.cpu.lin_read(lin + off, 4)
+                if isinstance(want, int):
+                    want = bytes(p.ref.memory[want:want + 4])
+            elif r.random() < 0.5:
                 want = p.ref.translate(lin + off, READ | user)
                 got = p.cpu.read(lin + off, 4)
                 if isinstance(want, int):
