@@ -80,9 +80,7 @@ HPET_REWIRES = {"pit": "irq=hpet:0 sound_full=cpu:STOP", "rtc": "irq=hpet:1"}
 NICS = {"ne2k_pci": "ne2k_pci.Ne2kPci", "ne2k_isa": "dp8390.Dp8390", "e1000": "e1000.E1000"}
 VGA = Part("vga", "vga.Vga", ((0, at.VGA_MONO, 12), (1, at.VGA, 32), (2, at.VGA_DISPI, 4)), "",
            ((0, at.VGA_WINDOW, at.VGA_WINDOW_SIZE),), devfn=0x10)
-KERNEL_ROM = "linuxboot.bin"
 FIRST_SLOT = 3                      # of PCI cards, as QEMU places them
-DEBUGCON = Part("debugcon", "debugcon.DebugCon", ((0, at.BOCHS_DEBUG, 1),), "tx_full=cpu:STOP")
 
 
 class Board:
@@ -132,7 +130,7 @@ class Board:
         if self.config.vga == "std":
             parts.append(VGA)
         if self.config.debugcon is not None:
-            parts.append(DEBUGCON)
+            parts.append(Part("debugcon", "debugcon.DebugCon", ((0, self.config.debugcon_port, 1),), "tx_full=cpu:STOP"))
         place = self.config.debug_exit
         if place is not None:
             parts.append(Part("debugexit", "debugexit.DebugExit", ((0, place.iobase, place.iosize),), "exit_out=cpu:EXIT"))
@@ -313,14 +311,16 @@ class Board:
             for k, path in enumerate(self.config.option_roms):
                 fw_cfg.add_file(f"genroms/{k}-{path.name}"[:55], read_image(find_rom(path), "option ROM"))
             if self.boot_plan is not None and self.boot_plan.by_firmware:
-                fw_cfg.add_file(f"genroms/{KERNEL_ROM}", read_image(rom_path(KERNEL_ROM), "option ROM"))
-                fw_cfg.add_file("bootorder", f"/rom@genroms/{KERNEL_ROM}\n\0".encode())
+                rom = self.boot_plan.rom
+                fw_cfg.add_file(f"genroms/{rom}", read_image(rom_path(rom), "option ROM"))
+                fw_cfg.add_file("bootorder", f"/rom@genroms/{rom}\n\0".encode())
         if self.boot_plan is None or "kernel_data" not in self.boot_plan.fw_cfg:
             return
         items: dict[str, Any] = self.boot_plan.fw_cfg
         fw_cfg = self.devices["fw_cfg"]
         fw_cfg.set_kernel(items["setup_data"], items["kernel_data"], items["setup_addr"], items["kernel_addr"])
-        fw_cfg.set_cmdline(self.config.append, items["cmdline_addr"])
+        if "cmdline_addr" in items:
+            fw_cfg.set_cmdline(self.config.append, items["cmdline_addr"])
         if "initrd_data" in items:
             fw_cfg.set_initrd(items["initrd_data"], items["initrd_addr"])
 
@@ -383,7 +383,7 @@ class Board:
 
     @property
     def debugcon(self) -> Any | None:
-        """Port 0xE9, if it is there."""
+        """The debug port, if it is there."""
         return self.devices.get("debugcon")
 
     @property

@@ -146,7 +146,7 @@ class MachineConfig:
     default_drives  an empty floppy drive A and CD-ROM drive are there even if nothing is in them
     boot         what the firmware starts: BootConfig, or its order ("a", "cad")
     serials      host ends of COM1..COM4; default: one that keeps its output for `expect`
-    debugcon     host end of port 0xE9
+    debugcon     host end of port debugcon_port: 0xE9, or 0x402 to see what firmware says
     debug_exit   isa-debug-exit device
     rtc_base     "utc", "localtime", ISO date or seconds since 1970; default a fixed date
     mmu          "tlb" or "shadow" (shadow page tables); what the guest sees is the same
@@ -183,6 +183,7 @@ class MachineConfig:
     boot: BootConfig | str = BootConfig()
     serials: tuple[SerialConfig, ...] = (SerialConfig(),)
     debugcon: SerialConfig | None = None
+    debugcon_port: int = 0xE9
     debug_exit: DebugExitConfig | None = None
     rtc_base: str | int = DEFAULT_RTC_UNIX
     mmu: str = "tlb"
@@ -231,6 +232,8 @@ class MachineConfig:
             raise ConfigError(f"icount shift {self.icount_shift} is outside 0..10")
         if not 1 <= self.vga_mib <= 128 or self.vga_mib & (self.vga_mib - 1):
             raise ConfigError(f"{self.vga_mib} MiB of video memory: it has to be 1, 2, 4 ... 128")
+        if not 0 <= self.debugcon_port <= 0xFFFF:
+            raise ConfigError(f"debugcon port {self.debugcon_port:#x} is not in 0..0xffff")
         if len(self.serials) > 4:
             raise ConfigError(f"{len(self.serials)} serial ports asked for; a PC has 4")
         if self.record is not None and self.replay is not None:

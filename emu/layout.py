@@ -20,7 +20,7 @@ PORT_92 = 0x092         # PS/2: fast A20 and reset
 PIC_SLAVE = 0x0A0       # AT
 SMI_CMD = 0x0B2         # PIIX4: APM control and status
 DMA2 = 0x0C0            # AT: 8237 channels 4-7, 32 ports
-BOCHS_DEBUG = 0x0E9     # QEMU -debugcon, Bochs port_e9_hack
+BOCHS_DEBUG = 0x0E9     # QEMU -debugcon, Bochs port_e9_hack: for guests; firmware writes to 402h
 FPU_BUSY = 0x0F0        # AT: writes clear the x87 error latch
 IDE2 = 0x170            # AT: second fixed disk, 8 ports
 IDE1 = 0x1F0            # AT: fixed disk
@@ -80,10 +80,12 @@ LAPIC = 0xFEE00000           # SDM
 
 # ---- what a direct boot puts into low memory --------------------------------------------------------------------
 BOOT_GDT = 0x800
-MULTIBOOT_INFO = 0x9000      # as QEMU
+MULTIBOOT_INFO = 0x9000      # as QEMU; also where a Multiboot kernel's option ROM works, with its information
+MULTIBOOT_ROOM = 0x10000
+FIRMWARE_TOP = 0x28000       # kept free at the top of RAM, where firmware has its ACPI tables
 ZERO_PAGE = 0x10000          # BOOT: boot_params; as QEMU's real_addr
 CMDLINE = 0x20000            # as QEMU's cmdline_addr
-BIOS_STUB = 0xFFF00          # interrupt vectors of a raw start point here
+BIOS_STUB = 0xFFF00          # interrupt vectors of a direct boot point here
 REAL_STACK = 0x7C00
 
 

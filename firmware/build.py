@@ -87,7 +87,24 @@ def linuxboot(out: Path, work: Path) -> None:
     subprocess.run(["gcc", "-m32", "-c", "linuxboot.S", "-o", str(obj)], cwd=HERE / "linuxboot", check=True)
     subprocess.run([*LD, "-Ttext=0", "-e", "rom", "-o", str(elf), str(obj)], check=True)
     subprocess.run(["objcopy", "-O", "binary", "-j", ".text", str(elf), str(out)], check=True)
+    seal_pnp(out)
+
+
+def multiboot(out: Path, work: Path) -> None:
+    """The option ROM that starts Multiboot kernels: one segment, run in RAM."""
+    src, elf = HERE / "multiboot", work / "multiboot.elf"
+    objects = compile_all(src, FLAGS16, work)
+    subprocess.run([*LD, "-T", "multiboot.ld", "-e", "rom", "-o", str(elf), *objects], cwd=src, check=True)
+    subprocess.run(["objcopy", "-O", "binary", "-j", ".text", str(elf), str(out)], check=True)
+    seal_pnp(out)
+
+
+def seal_pnp(out: Path) -> None:
+    """Fill an option ROM up to 512 bytes; its size, and the checksums of its PnP header and of the whole."""
     image = bytearray(out.read_bytes())
+    if image[-1] or len(image) % 512:
+        image += bytes(-(len(image) + 1) % 512 + 1)
+    image[2] = len(image) // 512
     pnp = int.from_bytes(image[0x1A:0x1C], "little")
     image[pnp + 9] = -sum(image[pnp:pnp + 32]) & 0xFF
     image[-1] = -sum(image) & 0xFF
@@ -122,7 +139,8 @@ def vgabios(out: Path, work: Path) -> None:
     out.write_bytes(image)
 
 
-TARGETS = {"vgabios.bin": vgabios, "demo.elf": demo, "bios.bin": bios, "linuxboot.bin": linuxboot, "font8x16.bin": font}
+TARGETS = {"vgabios.bin": vgabios, "demo.elf": demo, "bios.bin": bios, "linuxboot.bin": linuxboot, "multiboot.bin": multiboot,
+           "font8x16.bin": font}
 
 
 def main() -> int:

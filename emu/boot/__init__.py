@@ -1,4 +1,7 @@
-"""Starting a guest without firmware: what is in the file decides, in the order QEMU's -kernel looks.
+"""Starting a kernel: what is in the file decides how, in the order QEMU's -kernel looks.
+
+Linux by its 32-bit entry, PVH, ELF and raw binaries start directly, without firmware; Multiboot kernels and Linux by its 16-bit
+entry start through the firmware, by an option ROM (`rom`) that gets what the plan has put into fw_cfg.
 
 bzImage (header "HdrS"), Multiboot 1 (magic in the first 8 KiB), ELF with a PVH note, ELF32; a raw binary only when asked for.
 A gzip file is looked into, as GRUB does (QEMU does not).
@@ -27,7 +30,8 @@ class BootPlan:
     cs: int = 8
     ds: int = 16
     real_mode: bool = False
-    by_firmware: bool = False   # the processor begins in the firmware, which gets the kernel out of fw_cfg
+    by_firmware: bool = False   # the processor begins in the firmware; an option ROM gets the kernel out of fw_cfg
+    rom: str = ""               # that ROM
     long_mode: bool = False     # a processor without it is of no use
     warnings: list[str] = field(default_factory=list)
     video: VideoMode = VideoMode()  # what the graphics card shows at the start
@@ -73,10 +77,10 @@ def plan_boot(kernel: Path, initrd: str | None, append: str, ram_bytes: int, rsd
         if firmware or linux.needs_firmware(image):
             return linux.plan_real(image, kernel, initrd, append, ram_bytes)
         return linux.plan(image, kernel, initrd, append, ram_bytes, rsdp, vga_mib)
-    if firmware:
-        raise ImageError(f"kernel {str(kernel)!r}: a firmware starts Linux images only; leave -bios away")
     if multiboot.recognise(image):
         return multiboot.plan(image, kernel, initrd, append, ram_bytes, vga_mib)
+    if firmware:
+        raise ImageError(f"kernel {str(kernel)!r}: a firmware starts Linux and Multiboot images only; leave -bios away")
     if elf.recognise(image):
         program = elf.parse(image, kernel)
         if pvh.entry(program) is not None:

@@ -13,8 +13,7 @@ from pathlib import Path
 from .. import layout
 from ..errors import ImageError
 from . import BootPlan, flat_gdt, read_image
-
-CLI_HLT = b"\xfa\xf4\xeb\xfd"       # cli; hlt; jmp back to hlt
+from .vectors import CLI_HLT, SEGMENT
 
 
 def check_place(path: Path, data: bytes, addr: int, ram_bytes: int) -> None:
@@ -34,8 +33,7 @@ def plan(path: Path, addr: int, ram_bytes: int) -> BootPlan:
         raise ImageError(f"a start address of {addr:#x} is out of a 32-bit processor's reach")
     if addr >= layout.HIGH_MEMORY:
         return BootPlan("raw", pieces=[(addr, data)], entry=addr, gdt=flat_gdt(8, 16), registers={"esp": layout.REAL_STACK})
-    stub_seg, stub_off = 0xF000, layout.BIOS_STUB - 0xF0000
-    vectors = struct.pack("<HH", stub_off, stub_seg) * 256
+    vectors = struct.pack("<HH", layout.BIOS_STUB - (SEGMENT << 4), SEGMENT) * 256
     segment, offset = (0, addr) if addr < 0x10000 else (addr >> 4, addr & 15)
     out = BootPlan("raw", entry=offset, real_mode=True, registers={"cs": segment, "esp": layout.REAL_STACK})
     out.pieces = [(0, vectors), (layout.BIOS_STUB, CLI_HLT), (addr, data)]

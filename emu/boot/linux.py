@@ -52,7 +52,6 @@ LOADER_QEMU = 0xB0
 BOOT_CS = 0x10
 BOOT_DS = 0x18
 INITRD_MAX_OLD = 0x37FFFFFF
-ACPI_TOP = 0x28000              # QEMU keeps this much below the top of RAM free
 VGA_MODES = {"normal": 0xFFFF, "ext": 0xFFFE, "ask": 0xFFFD}
 
 
@@ -119,7 +118,7 @@ def _initrd(image: bytes, version: int, initrd: str, append: str, need: int, ram
     """Where it goes, as high as the kernel takes it, and what it is."""
     data = read_image(Path(initrd), "initrd")
     top = _u(image, INITRD_ADDR_MAX, 4) if version >= 0x203 else INITRD_MAX_OLD
-    top = min(top, max(0, _memory_limit(append, layout.ram_split(ram_bytes)[0]) - ACPI_TOP) - 1)
+    top = min(top, max(0, _memory_limit(append, layout.ram_split(ram_bytes)[0]) - layout.FIRMWARE_TOP) - 1)
     place = (top - len(data)) & ~0xFFF
     if place < need:
         raise ImageError(f"initrd {initrd!r} has {len(data) / 2**20:.1f} MiB, which do not fit into {ram_bytes >> 20} MiB of "
@@ -155,7 +154,7 @@ def plan_real(image: bytes, path: Path, initrd: str | None, append: str, ram_byt
     struct.pack_into("<H", setup, HEAP_END_PTR, cmdline_addr - setup_addr - 0x200)
     struct.pack_into("<I", setup, CMD_LINE_PTR, cmdline_addr)
     _video_mode(setup, append)
-    out = BootPlan("linux16", long_mode=_is_wide(image, version), by_firmware=True)
+    out = BootPlan("linux16", long_mode=_is_wide(image, version), by_firmware=True, rom="linuxboot.bin")
     if initrd:
         place, data = _initrd(image, version, initrd, append, load_addr + len(system), ram_bytes)
         struct.pack_into("<II", setup, RAMDISK_IMAGE, place, len(data))

@@ -1,7 +1,7 @@
-"""Multiboot 1 kernels with modules, memory map and command line.
+"""Multiboot 1 kernels with modules: they start through the firmware, by the option ROM of firmware/multiboot.
 
-A video mode the header asks for is set, as near as the card comes to it, and told in the framebuffer fields.
-Not here: VBE and APM tables (no firmware ran that could have filled them), drives, configuration table.
+Here the file is understood, and everything gets its place; the ROM asks the firmware for memory map, video mode, disks and
+APM, fills in the information structure, copies the pieces and enters.  Not here: ELF section headers (flag 5), a.out symbols.
 Spec: Multiboot Specification 0.6.96; module syntax "-initrd 'file arguments,file arguments'" as QEMU.
 """
 from __future__ import annotations
@@ -11,30 +11,24 @@ from pathlib import Path
 
 from .. import layout
 from ..errors import ImageError
-from . import BootPlan, elf, flat_gdt, read_image, video
+from . import BootPlan, elf, read_image
 
 MAGIC = 0x1BADB002
-LOADER_MAGIC = 0x2BADB002
 SEARCH = 8192
 PAGE_ALIGN = 0x1
 MEMORY_INFO = 0x2
 VIDEO_MODE = 0x4
 ADDRESS_FIELDS = 0x10000
 KNOWN_REQUIRED = PAGE_ALIGN | MEMORY_INFO | VIDEO_MODE
-
-INFO_MEMORY = 0x001
-INFO_BOOTDEV = 0x002
-INFO_CMDLINE = 0x004
-INFO_MODS = 0x008
-INFO_ELF_SHDR = 0x020
-INFO_MMAP = 0x040
-INFO_LOADER_NAME = 0x200
-INFO_FRAMEBUFFER = 0x1000
-INFO_SIZE = 116
 HEADER_VIDEO = 32               # mode_type, width, height, depth
-FRAMEBUFFER = 88                # offset of framebuffer_addr
-TEXT_SCREEN = (0xB8000, 160, 80, 25, 16, 2)
-LOADER_NAME = b"emu\0"
+TEXT_MODE = (1, 80, 25, 0)
+LOADER_NAME = b"emu"
+
+# what the ROM reads out of fw_cfg as setup data: struct block of firmware/multiboot/multiboot.h
+BLOCK_MAGIC = b"MBOT"
+BLOCK = struct.Struct("<4s12I")
+BLOCK_MAX = 48 << 10            # the rest of 64 KiB is the ROM's program, the tables it makes and its stack
+ROM = "multiboot.bin"
 
 
 def find_header(image: bytes) -> int | None:
@@ -70,30 +64,6 @@ def _by_address_fields(image: bytes, offset: int, path: Path) -> elf.Elf:
     return elf.Elf(entry, [(load, data)])
 
 
-def wanted_mode(image: bytes, offset: int, vga_mib: int) -> video.VideoMode:
-    """The mode nearest to what the header asks for: text, or a linear frame buffer of 15 to 32 bits a pixel."""
-    if offset + HEADER_VIDEO + 16 > len(image):
-        return video.VideoMode()
-    kind, width, height, depth = struct.unpack_from("<4I", image, offset + HEADER_VIDEO)
-    if kind != 0:
-        return video.VideoMode()
-    depth = depth if depth in (15, 16, 24, 32) else 32
-    sizes = sorted({mode[:2] for mode in video.MODES.values()})
-    width, height = width or 1024, height or 768
-    best = min(sizes, key=lambda size: (abs(size[0] - width) + abs(size[1] - height), size))
-    mode = video.VideoMode(*best, depth, vga_mib << 20)
-    return mode if mode.pitch * mode.height <= mode.vram_bytes else video.VideoMode()
-
-
-def framebuffer_fields(mode: video.VideoMode) -> bytes:
-    """framebuffer_addr to color_info of the information structure."""
-    if mode.text:
-        return struct.pack("<QIIIBB6x", *TEXT_SCREEN)
-    red, red_at, green, green_at, blue, blue_at = video.FIELDS[mode.bpp][:6]
-    return struct.pack("<QIIIBB6B", layout.vga_lfb(mode.vram_bytes), mode.pitch, mode.width, mode.height, mode.bpp, 1,
-                       red_at, red, green_at, green, blue_at, blue)
-
-
 def plan(image: bytes, path: Path, initrd: str | None, append: str, ram_bytes: int, vga_mib: int = 0) -> BootPlan:
     """Kernel, modules and information structure with their places; ImageError in words."""
     name = repr(str(path))
@@ -110,56 +80,68 @@ def plan(image: bytes, path: Path, initrd: str | None, append: str, ram_bytes: i
         program = elf.parse(image, path)
     elf.check_fits(program.segments, path, ram_bytes)
 
-    out = BootPlan("multiboot", pieces=list(program.segments), entry=program.entry, gdt=flat_gdt(8, 16))
-    if flags & VIDEO_MODE:
-        if vga_mib:
-            out.video = wanted_mode(image, offset, vga_mib)
-        else:
-            out.warnings.append(f"kernel {name} asks the boot loader for a video mode; there is no graphics card (-vga std)")
-    below, _ = layout.ram_split(ram_bytes)
-    free = (max(program.end, layout.HIGH_MEMORY) + 0xFFF) & ~0xFFF
-    modules: list[tuple[int, int, str]] = []
-    for item in initrd.split(",") if initrd else ():
-        file = item.strip().split(" ")[0]
-        data = read_image(Path(file), "module")
-        if free + len(data) > below:
-            raise ImageError(f"module {file!r} has {len(data) / 2**20:.1f} MiB, which do not fit into {ram_bytes >> 20} MiB "
-                             "of memory beside the kernel; give the machine more (-m)")
-        out.pieces.append((free, data))
-        modules.append((free, free + len(data), item.strip()))
-        free = (free + len(data) + 0xFFF) & ~0xFFF
+    _check_low_memory(program.segments, name)
 
-    blob = bytearray(INFO_SIZE)
+    out = BootPlan("multiboot", entry=program.entry, by_firmware=True, rom=ROM)
+    video = TEXT_MODE
+    if flags & VIDEO_MODE:
+        if offset + HEADER_VIDEO + 16 <= len(image):
+            video = struct.unpack_from("<4I", image, offset + HEADER_VIDEO)
+        if not vga_mib:
+            out.warnings.append(f"kernel {name} asks the boot loader for a video mode; there is no graphics card (-vga std)")
+    pieces = list(program.segments)
+    modules = _modules(initrd, program.end, ram_bytes)
+    pieces += [(start, data) for start, data, _ in modules]
+    place = next((at for at in (layout.MULTIBOOT_INFO, *range(0x10000, 0x80000, 0x10000))
+                  if not any(addr < at + layout.MULTIBOOT_ROOM and addr + len(data) > at for addr, data in pieces)), None)
+    if place is None:
+        raise ImageError(f"kernel {name} leaves no 64 KiB below 0x90000 free, where its Multiboot information would go")
+
+    blob = bytearray(BLOCK.size)
 
     def put(data: bytes) -> int:
         blob.extend(bytes(-len(blob) % 4))
-        at = layout.MULTIBOOT_INFO + len(blob)
+        at = len(blob)
         blob.extend(data)
         return at
 
-    bits = INFO_MEMORY | INFO_CMDLINE | INFO_MMAP | INFO_LOADER_NAME
     cmdline = put(f"{path} {append}".rstrip().encode("utf-8", "surrogateescape") + b"\0")
-    mods_addr = 0
-    if modules:
-        bits |= INFO_MODS
-        rows = [struct.pack("<4I", start, end, put(text.encode("utf-8", "surrogateescape") + b"\0"), 0)
-                for start, end, text in modules]
-        mods_addr = put(b"".join(rows))
-    mmap = b"".join(struct.pack("<IQQI", 20, *row) for row in layout.e820(ram_bytes))
-    mmap_addr = put(mmap)
-    loader = put(LOADER_NAME)
-    if flags & VIDEO_MODE and vga_mib:
-        bits |= INFO_FRAMEBUFFER
-        blob[FRAMEBUFFER:INFO_SIZE] = framebuffer_fields(out.video)
-    struct.pack_into("<8I", blob, 0, bits, layout.BASE_MEMORY_TOP >> 10, (below - layout.HIGH_MEMORY) >> 10, 0, cmdline,
-                     len(modules), mods_addr, 0)
-    struct.pack_into("<II", blob, 44, len(mmap), mmap_addr)
-    struct.pack_into("<I", blob, 64, loader)
-    if layout.MULTIBOOT_INFO + len(blob) > layout.BASE_MEMORY_TOP:
-        raise ImageError(f"the Multiboot command lines have {len(blob)} bytes; they must fit into low memory")
-    for addr, data in program.segments:
-        if addr < layout.MULTIBOOT_INFO + len(blob) and addr + len(data) > layout.MULTIBOOT_INFO:
-            raise ImageError(f"kernel {name} is loaded over {layout.MULTIBOOT_INFO:#x}, where its Multiboot information goes")
-    out.pieces.append((layout.MULTIBOOT_INFO, bytes(blob)))
-    out.registers = {"eax": LOADER_MAGIC, "ebx": layout.MULTIBOOT_INFO, "esp": layout.REAL_STACK}
+    loader = put(LOADER_NAME + b"\0")
+    rows = [struct.pack("<4I", start, start + len(data), put(text.encode("utf-8", "surrogateescape") + b"\0"), 0)
+            for start, data, text in modules]
+    modules_at = put(b"".join(rows))
+    stored = [(addr, len(data), data.rstrip(b"\0")) for addr, data in pieces]
+    pieces_at = put(b"".join(struct.pack("<3I", addr, len(data), size - len(data)) for addr, size, data in stored))
+    BLOCK.pack_into(blob, 0, BLOCK_MAGIC, flags, program.entry, *video, cmdline, loader, len(rows), modules_at,
+                    len(stored), pieces_at)
+    if len(blob) > BLOCK_MAX:
+        raise ImageError(f"the Multiboot command lines have {len(blob)} bytes; at most {BLOCK_MAX >> 10} KiB fit")
+    out.fw_cfg.update(setup_addr=place, setup_data=bytes(blob), kernel_addr=program.start,
+                      kernel_data=b"".join(data for *_, data in stored))
     return out
+
+
+def _check_low_memory(segments: list[tuple[int, bytes]], name: str) -> None:
+    """ImageError for what would lie over the vectors and data of the BIOS, or where below 1 MiB there is no RAM."""
+    for addr, data in segments:
+        for start, end, what in ((0, layout.BDA + 0x100, "the BIOS has its data"),
+                                 (layout.BASE_MEMORY_TOP, layout.HIGH_MEMORY, "there is no RAM for it")):
+            if addr < end and addr + len(data) > start:
+                raise ImageError(f"kernel {name} is loaded to {addr:#x}-{addr + len(data) - 1:#x}; between {start:#x} and "
+                                 f"{end - 1:#x} {what}")
+
+
+def _modules(initrd: str | None, kernel_end: int, ram_bytes: int) -> list[tuple[int, bytes, str]]:
+    """(address, bytes, text) of each: behind the kernel, on pages, one after the other."""
+    top = layout.ram_split(ram_bytes)[0] - layout.FIRMWARE_TOP
+    free = (max(kernel_end, layout.HIGH_MEMORY) + 0xFFF) & ~0xFFF
+    modules = []
+    for item in initrd.split(",") if initrd else ():
+        file = item.strip().split(" ")[0]
+        data = read_image(Path(file), "module")
+        if free + len(data) > top:
+            raise ImageError(f"module {file!r} has {len(data) / 2**20:.1f} MiB, which do not fit into {ram_bytes >> 20} MiB "
+                             "of memory beside the kernel; give the machine more (-m)")
+        modules.append((free, data, item.strip()))
+        free = (free + len(data) + 0xFFF) & ~0xFFF
+    return modules

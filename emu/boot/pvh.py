@@ -17,7 +17,6 @@ NOTE_NAME = b"Xen"
 PHYS32_ENTRY = 18               # XEN_ELFNOTE_PHYS32_ENTRY
 START_MAGIC = 0x336EC578        # "xEn3" with the 0x80 bit of E set
 START_SIZE = 56
-ACPI_TOP = 0x28000              # kept free at the top, as for bzImages
 
 
 def entry(elf: Elf) -> int | None:
@@ -52,7 +51,7 @@ def plan(elf: Elf, path: Path, initrd: str | None, append: str, ram_bytes: int, 
     if initrd:
         data = read_image(Path(initrd), "initrd")
         below, _ = layout.ram_split(ram_bytes)
-        place = (below - ACPI_TOP - len(data)) & ~0xFFF
+        place = (below - layout.FIRMWARE_TOP - len(data)) & ~0xFFF
         if place < max(elf.end, layout.HIGH_MEMORY):
             raise ImageError(f"initrd {initrd!r} has {len(data) / 2**20:.1f} MiB, which do not fit into {ram_bytes >> 20} MiB of "
                              "memory beside the kernel; give the machine more (-m)")

@@ -3,14 +3,14 @@ from __future__ import annotations
 
 from .. import layout
 from ..core import Engine
-from . import BootPlan
+from . import BootPlan, vectors
 
 
 def start(engine: Engine, plan: BootPlan) -> None:
     """Put the pieces into memory and the processor at the entry; the processor has just been reset."""
     if plan.by_firmware:
         return
-    for addr, data in plan.pieces:
+    for addr, data in vectors.pieces() + plan.pieces:
         engine.mem.write(addr, data)
     if plan.real_mode:
         sel = plan.registers["cs"]

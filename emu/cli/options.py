@@ -267,7 +267,7 @@ def _kvm(o: Options, value: str) -> None:
     _accel(o, "kvm")
 
 
-@option("device", "NAME[,..]", "isa-debug-exit,iobase=,iosize=; isa-debugcon,chardev=; loader,file=,addr=,cpu-num=0", 0)
+@option("device", "NAME[,..]", "isa-debug-exit,iobase=,iosize=; isa-debugcon,iobase=,chardev=; loader,file=,addr=,cpu-num=0", 0)
 def _device(o: Options, value: str) -> None:
     name, _, rest = value.partition(",")
     rest = "," + rest if rest else ""
@@ -278,8 +278,8 @@ def _device(o: Options, value: str) -> None:
                                                   number(args.get("iosize", "2"), "iosize"))
     elif name == "isa-debugcon":
         args = keyvals(rest[1:], "", ("iobase", "chardev", "id"), f"-device {name}") if rest else {}
-        if number(args.get("iobase", "0xe9"), "iobase") != 0xE9:
-            raise ConfigError("-device isa-debugcon: the port is 0xe9")
+        if "iobase" in args:
+            o.machine["debugcon_port"] = number(args["iobase"], "iobase")
         o.machine["debugcon"] = chardev("chardev:" + args.get("chardev", ""), o, "-device isa-debugcon")
     elif name == "loader":
         args = keyvals(rest[1:], "", ("file", "addr", "cpu-num", "force-raw", "id"), "-device loader") if rest else {}
@@ -404,6 +404,14 @@ def _chardev(o: Options, value: str) -> None:
 @option("debugcon", "DEV", "where port 0xE9 writes to; as -serial", 2)
 def _debugcon(o: Options, value: str) -> None:
     o.machine["debugcon"] = chardev(value, o, "-debugcon")
+
+
+@option("global", "isa-debugcon.iobase=PORT", "the port of -debugcon: firmware (ours, SeaBIOS, OVMF) writes to 0x402", 2)
+def _global(o: Options, value: str) -> None:
+    name, _, port = value.partition("=")
+    if name != "isa-debugcon.iobase":
+        raise ConfigError(f"-global {name}: only isa-debugcon.iobase= can be set")
+    o.machine["debugcon_port"] = number(port, "iobase")
 
 
 def _only_none(name: str, text: str) -> None:

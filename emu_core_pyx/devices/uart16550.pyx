@@ -2,6 +2,8 @@
 
 The host's side: what the guest sends goes to a ring (`take_output`), what the host sends (`feed`) waits in a
 ring and enters the receiver one character time after the other, and only when there is room: nothing overruns.
+The first one comes when the guest has begun to use the port: has written LCR, FCR, MCR or the receiver's interrupt
+enable, or looked at LSR or RBR.  Before that the software that wants it (not a BIOS that counts ports) is not there yet.
 DEVIATION: the transmitter takes no time, so polling drivers do not burn guest time; the transmitter-empty
 interrupt follows the last byte by `thre_delay_ns` so that interrupt handlers that loop come to an end.
 DEVIATION: OUT2 does not gate the interrupt (a PC adapter does; hobby systems forget it).
@@ -76,6 +78,7 @@ cdef class Uart16550(ByteDevice):
     cdef u8 first
     cdef u8 count
     cdef u8 break_wanted    # the host asked for a break condition
+    cdef u8 used            # the guest has begun to
     cdef u32 slots[3]
     cdef HostRing tx
     cdef HostRing rx
@@ -102,7 +105,7 @@ cdef class Uart16550(ByteDevice):
         self.scr = 0
         self.dll = 0x0C             # 9600 baud
         self.dlm = 0
-        self.thre_pending = self.timeout_pending = 0
+        self.thre_pending = self.timeout_pending = self.used = 0
         self.first = self.count = 0
         if self.clock is not None:
             self.clock.cancel(self.slots[TIMER_TIMEOUT])
@@ -187,7 +190,7 @@ cdef class Uart16550(ByteDevice):
     cdef void pump(self) noexcept nogil:
         """Start the next character from the host if it can be taken."""
         cdef u32 room = 16 if self.fcr & FCR_ENABLE else 1
-        if self.mcr & MCR_LOOP or self.count >= room or self.waiting(TIMER_RX):
+        if not self.used or self.mcr & MCR_LOOP or self.count >= room or self.waiting(TIMER_RX):
             return
         if self.rx.used() or self.break_wanted:
             self.arm_in(TIMER_RX, self.char_ns())
@@ -211,6 +214,12 @@ cdef class Uart16550(ByteDevice):
         elif timer == TIMER_THRE:
             self.thre_pending = 1
             self.update()
+
+    cdef void begin(self) noexcept nogil:
+        """The guest uses the port."""
+        if not self.used:
+            self.used = 1
+            self.pump()
 
     cdef u8 read_rbr(self) noexcept nogil:
         cdef u8 v
@@ -267,7 +276,10 @@ cdef class Uart16550(ByteDevice):
         if region:
             return 0xFF
         if off == 0:
-            return self.dll if self.lcr & LCR_DLAB else self.read_rbr()
+            if self.lcr & LCR_DLAB:
+                return self.dll
+            self.begin()
+            return self.read_rbr()
         if off == 1:
             return self.dlm if self.lcr & LCR_DLAB else self.ier
         if off == 2:
@@ -281,6 +293,7 @@ cdef class Uart16550(ByteDevice):
         if off == 4:
             return self.mcr
         if off == 5:
+            self.begin()
             v = self.lsr_value()
             self.lsr = 0
             if self.count:
@@ -315,14 +328,19 @@ cdef class Uart16550(ByteDevice):
                     self.thre_pending = 1
                     self.stop(TIMER_THRE)
                 self.ier = v & 0x0F
+                if v & IER_ERBFI:
+                    self.begin()
                 self.update()
         elif off == 2:
+            self.begin()
             self.write_fcr(v)
         elif off == 3:
+            self.begin()
             self.lcr = v
             if v & LCR_BREAK and self.mcr & MCR_LOOP:
                 self.receive(0, LSR_BI)
         elif off == 4:
+            self.begin()
             self.mcr = v & 0x1F
             self.modem_update()
             self.pump()
@@ -360,6 +378,7 @@ cdef class Uart16550(ByteDevice):
         v.u8(b"thre_pending", &self.thre_pending)
         v.u8(b"timeout_pending", &self.timeout_pending)
         v.u8(b"break_wanted", &self.break_wanted)
+        v.u8(b"used", &self.used)
         v.raw(b"fifo", &self.fifo[0], 16)
         v.raw(b"errors", &self.errors[0], 16)
         v.u8(b"first", &self.first)

@@ -26,6 +26,7 @@
 
 #define PM_BASE         0x600           /* where POST puts PIIX4's power management registers */
 #define SMB_BASE        0x700
+#define DEBUG_PORT      0x402           /* where firmware of virtual machines says what it does */
 
 
 /* struct regs, see regs.h */

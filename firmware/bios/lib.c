@@ -42,8 +42,8 @@ struct sink { int kind; char *at, *end; };
 
 static void putc_debug(char c)
 {
-    if (inb(0xE9) == 0xE9)
-        outb(0xE9, c);
+    if (inb(DEBUG_PORT) == 0xE9)
+        outb(DEBUG_PORT, c);
 }
 
 void putc_screen(char c)

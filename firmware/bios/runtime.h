@@ -52,7 +52,7 @@ u32 pm_ticks(void);             /* 24 bits at 3.579545 MHz, with interrupts off 
 void delay_us(u32 us);          /* interrupts stay off: for some hundred microseconds at most */
 void wait_us(u32 us);           /* lets interrupts through */
 
-/* ---- text: to port 0xE9 when something listens there, and print() to the screen by INT 10h too ---- */
+/* ---- text: to port 402h when something listens there, and print() to the screen by INT 10h too ---- */
 void debug(const char *format, ...);
 void print(const char *format, ...);
 void putc_screen(char c);

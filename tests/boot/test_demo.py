@@ -18,7 +18,7 @@ def vm() -> emu.Machine:
 
 
 @pytest.mark.parametrize(("command", "answer"), [
-    ("help", "switch it off"), ("mem", "32768 KiB of memory"), ("ps", "collatz"), ("cpu", "family 6"),
+    ("help", "switch it off"), ("mem", "32760 KiB of memory"), ("ps", "collatz"), ("cpu", "family 6"),
     ("fault", "exception 14, error 6"), ("xyzzy", "no such command"),
 ])
 def test_commands(vm: emu.Machine, command: str, answer: str) -> None:

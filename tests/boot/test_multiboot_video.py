@@ -27,7 +27,7 @@ def kernel(folder: Path, kind: int, width: int, height: int, depth: int) -> Path
     ((0, 99999, 99999, 16), (2560, 1600, 16)), ((1, 80, 25, 0), None)])
 def test_mode(tmp_path: Path, asked: tuple[int, int, int, int], given: tuple[int, int, int] | None) -> None:
     with emu.Machine(memory="8M", kernel=kernel(tmp_path, *asked), debugcon=emu.config.SerialConfig("buffer")) as vm:
-        vm.run(0.1)
+        vm.run(1)
         info = vm.read_phys(vm.regs["ebx"], 116)
         assert struct.unpack_from("<I", info)[0] & 0x1000
         addr, pitch, width, height, bpp, kind = struct.unpack_from("<QIIIBB", info, 88)

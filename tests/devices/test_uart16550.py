@@ -78,6 +78,23 @@ def test_receive_without_fifo(b):
     assert b.rd(0) == ord("b") and b.rd(LSR) & 1 == 0
 
 
+def test_the_first_character_waits_for_the_guest():
+    """A firmware that only looks whether there is a port does not swallow what was typed early."""
+    b = Bench.__new__(Bench)
+    b.clock, b.u = Clock(), Uart16550()
+    b.u.attach(b.clock)
+    b.u.reset()
+    b.u.feed(b"ab")
+    b.wr(IER, 2)
+    assert b.rd(IIR) == 2 and b.rd(MCR) == 0
+    b.wr(IER, 0)
+    b.after(1000)
+    b.wr(LCR, 3)
+    b.wr(IIR, 7)
+    b.after(200)
+    assert [b.rd(RBR), b.rd(RBR)] == [0x61, 0x62]
+
+
 def test_fifo_trigger_level_and_timeout(b):
     b.wr(IIR, 0x81)                                 # enable, trigger at 8
     b.wr(IER, 1)

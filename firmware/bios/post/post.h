@@ -19,7 +19,7 @@ extern char table_start[];
 void real16(u32 offset);
 extern u16 real_data;          /* selector of DS, ES, FS and GS on the way to real mode: their limits stay */
 
-/* text.c: port 0xE9; say() goes to the screen too once there is INT 10h */
+/* text.c: port 402h; say() goes to the screen too once there is INT 10h */
 void debug(const char *format, ...);
 void say(const char *format, ...);
 u8 sum8(const void *p, u32 n);

@@ -14,8 +14,8 @@ u8 sum8(const void *p, u32 n)
 static void put(void *to, char c)
 {
     (void)to;
-    if (inb(0xE9) == 0xE9)
-        outb(0xE9, c);
+    if (inb(DEBUG_PORT) == 0xE9)
+        outb(DEBUG_PORT, c);
     if (on_screen) {
         struct regs r;
         memset(&r, 0, sizeof r);

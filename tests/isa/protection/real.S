@@ -113,6 +113,7 @@ main:   movl $0x0000FFFF, gdt + R_CODE
 
 go_real:                                /* code %esi, flags %eax, sp %edx */
         movl %esp, saved_esp
+        movl $LOW + (stubs16 - low_start), 0            /* a frame that wrapped lies over vector 0 */
         movl $0x8000, %edi
         movl $96, %ecx
         rep movsb
