@@ -93,7 +93,7 @@ def linuxboot(out: Path, work: Path) -> None:
 def multiboot(out: Path, work: Path) -> None:
     """The option ROM that starts Multiboot kernels: one segment, run in RAM."""
     src, elf = HERE / "multiboot", work / "multiboot.elf"
-    objects = compile_all(src, FLAGS16, work)
+    objects = compile_all(src, FLAGS16, work) + compile_all(HERE / "bios" / "common", FLAGS16, work)
     subprocess.run([*LD, "-T", "multiboot.ld", "-e", "rom", "-o", str(elf), *objects], cwd=src, check=True)
     subprocess.run(["objcopy", "-O", "binary", "-j", ".text", str(elf), str(out)], check=True)
     seal_pnp(out)

@@ -15,24 +15,13 @@
 extern char bss_end[];
 static char *top = bss_end;
 
-void *memcpy(void *to, const void *from, u32 n)
-{
-    void *p = to;
-    asm volatile("rep movsb" : "+D"(p), "+S"(from), "+c"(n) :: "memory");
-    return to;
-}
-
-void *memset(void *to, int v, u32 n)
-{
-    void *p = to;
-    asm volatile("rep stosb" : "+D"(p), "+c"(n) : "a"(v) : "memory");
-    return to;
-}
-
 /* ---- text ---- */
-static void put(char c)
+static void put(void *to, char c)
 {
     struct regs r;
+    (void)to;
+    if (c == '\n')
+        put(to, '\r');
     memset(&r, 0, sizeof r);
     r.ah = 0x0E;
     r.al = c;
@@ -40,26 +29,12 @@ static void put(char c)
     intcall(0x10, &r);
 }
 
-static void text(const char *p)
+static void stop(const char *why, ...)
 {
-    for (; *p; p++) {
-        if (*p == '\n')
-            put('\r');
-        put(*p);
-    }
-}
-
-static void hex(u32 v)
-{
-    for (u32 k = 0; k < 8; k++, v <<= 4)
-        put("0123456789abcdef"[v >> 28]);
-}
-
-static void stop(const char *why)
-{
-    text("\nThe Multiboot kernel cannot be started: ");
-    text(why);
-    text("\n");
+    static const char *start = "\nThe Multiboot kernel cannot be started: ";
+    format_text(put, NULL, start, NULL);
+    FORMAT(put, NULL, why);
+    put(NULL, '\n');
     for (;;)
         asm volatile("hlt");
 }
@@ -82,24 +57,18 @@ int bios(u8 number, struct regs *r)
 }
 
 /* ---- fw_cfg ---- */
-static u32 swap(u32 v)
-{
-    asm("bswapl %0" : "+r"(v));
-    return v;
-}
-
 /* The next `bytes` of the item selected, or of `item` from its start, to a physical address */
 static void read(u32 control, u32 to, u32 bytes)
 {
     static volatile u32 request[4];
-    request[0] = swap(control | DMA_READ);
-    request[1] = swap(bytes);
+    request[0] = swap32(control | DMA_READ);
+    request[1] = swap32(bytes);
     request[2] = 0;
-    request[3] = swap(to);
+    request[3] = swap32(to);
     outl(0x514, 0);
-    outl(0x518, swap(linear((void *)request)));
+    outl(0x518, swap32(linear((void *)request)));
     while (request[0])
-        if (request[0] & swap(1))
+        if (request[0] & swap32(1))
             stop("it could not be read out of fw_cfg.");
 }
 
@@ -120,13 +89,9 @@ static int is_ram(u64 at, u64 end)
 static void check(const struct piece *p, u32 count)
 {
     for (; count; count--, p++)
-        if (n_ranges && !is_ram(p->addr, (u64)p->addr + p->bytes + p->zeros)) {
-            text("\nThe Multiboot kernel or a module of it goes to ");
-            hex(p->addr);
-            text("-");
-            hex(p->addr + p->bytes + p->zeros - 1);
-            stop("\nthe firmware does not leave all of that free.");
-        }
+        if (n_ranges && !is_ram(p->addr, (u64)p->addr + p->bytes + p->zeros))
+            stop("it or a module\nof it goes to %08x-%08x;\nthe firmware does not leave all of that free.",
+                 p->addr, p->addr + p->bytes + p->zeros - 1);
 }
 
 static void load(const struct piece *pieces, u32 count)

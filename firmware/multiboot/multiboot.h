@@ -4,12 +4,7 @@
 #ifndef MULTIBOOT_H
 #define MULTIBOOT_H
 
-typedef unsigned char u8;
-typedef unsigned short u16;
-typedef unsigned int u32;
-typedef unsigned long long u64;
-
-#define PACKED __attribute__((packed))
+#include "../bios/common/common.h"
 
 struct regs {
     union { u32 eax; u16 ax; struct { u8 al, ah; }; };
@@ -69,14 +64,6 @@ static inline u32 linear(const void *p) { return ((u32)segment << 4) + (u32)p; }
 
 void video(struct info *info, const struct block *block);
 void machine(struct info *info);
-
-/* out of line in main.c: ES is ours */
-void *memcpy(void *to, const void *from, u32 n);
-void *memset(void *to, int v, u32 n);
-
-static inline u8 inb(u16 port) { u8 v; asm volatile("inb %1, %0" : "=a"(v) : "Nd"(port)); return v; }
-static inline void outb(u16 port, u8 v) { asm volatile("outb %0, %1" :: "a"(v), "Nd"(port)); }
-static inline void outl(u16 port, u32 v) { asm volatile("outl %0, %1" :: "a"(v), "Nd"(port)); }
 
 static inline u16 far16(u16 seg, u16 at)
 {
