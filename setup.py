@@ -53,7 +53,7 @@ class BuildExt(build_ext):
 
 
 # Built once at start, or only for tests: not worth the compiler's time.
-COLD = ("decode/tables.pyx", "mmu/testing.pyx", "isacheck.pyx", "interp/x87_probe.pyx")
+COLD = ("decode/tables.pyx", "mmu/testing.pyx", "isacheck.pyx", "doorcheck.pyx", "interp/x87_probe.pyx")
 
 
 def flags_for(path):

@@ -42,6 +42,7 @@ from emu_core_pyx.mmu.physmem cimport PhysMem
 
 cdef enum:
     SLICE = 2000000     # instructions between looks at stop_flag
+    NAPS = 65536        # timers that may come while the processor sleeps, before the caller is asked again
 
 REASONS = ("none", "budget", "shutdown", "poweroff", "reset", "exit", "hang", "host", "breakpoint", "idle", "guest")
 
@@ -124,6 +125,7 @@ cdef class Engine:
         cdef CPU *c = self.c
         cdef Block *b
         cdef u64 now, wake, limit
+        cdef u32 naps = 0
         cdef int vector
         if not c.s.event & EV_STOP:     # a stop asked for between two runs keeps its reason
             c.stop_reason = STOP_NONE
@@ -197,6 +199,10 @@ cdef class Engine:
                         return
                 if self.idle_ok:
                     c.stop_reason = STOP_IDLE
+                    return
+                naps += 1
+                if naps > NAPS:             # a timer whose interrupt is masked wakes nobody, ever
+                    c.stop_reason = STOP_BUDGET
                     return
                 if wake > until_ns:
                     wake = until_ns
@@ -281,7 +287,10 @@ cdef class Engine:
     # ---- running --------------------------------------------------------------------------------
 
     def run(self, u64 max_insns=<u64>-1, until_ns=None):
-        """Run at most `max_insns` instructions, and not past virtual time `until_ns`; a Stop.  Releases the GIL."""
+        """Run at most `max_insns` instructions, and not past virtual time `until_ns`; a Stop.  Releases the GIL.
+
+        Reason "budget" comes early from a processor that sleeps through thousands of timers: call again.
+        """
         cdef CPU *c = self.c
         cdef u64 now = c.stop_at - <u64>c.left
         cdef u64 stop = now + max_insns

@@ -48,3 +48,4 @@ cdef class Bus:
     cdef u32 n_bulks
     cdef void add_bulk(self, Device device, u32 region, bulk_fn move)   # offset 0 of a region
     cdef BulkPort *bulk(self, u32 port) noexcept nogil                  # NULL: not one of them
+    cdef bint vacant(self, u64 phys, u64 n) noexcept nogil              # does nobody own any of these addresses?

@@ -34,20 +34,22 @@ cdef class Bus:
     # ---- what the processor does ------------------------------------------------------------------
 
     cdef u32 port_read(self, u32 port, u32 size) noexcept nogil:
-        cdef u32 s, half
+        cdef u32 s, half, low
         cdef Slot *slot
         port &= 0xFFFF
         s = self.ports[port]
         if size == 1 or port + size <= 0x10000 and s == self.ports[port + size - 1]:
             if s == 0:
                 if size == 4 and self.ports[port + 1] | self.ports[port + 2]:
-                    return self.port_read(port, 2) | self.port_read(port + 2, 2) << 16
+                    low = self.port_read(port, 2)           # first: in one expression C could call either first
+                    return low | self.port_read(port + 2, 2) << 16
                 self.unclaimed += 1
                 return <u32>ones(size)
             slot = &self.slots[s - 1]
             return (<Device>slot.device).io_read(slot.region, port - <u32>slot.base, size) & <u32>ones(size)
         half = size >> 1
-        return self.port_read(port, half) | self.port_read(port + half, half) << 8 * half
+        low = self.port_read(port, half)
+        return low | self.port_read(port + half, half) << 8 * half
 
     cdef void port_write(self, u32 port, u32 size, u32 value) noexcept nogil:
         cdef u32 s, half
@@ -90,12 +92,14 @@ cdef class Bus:
     cdef u64 mmio_read(self, u64 phys, u32 size) noexcept nogil:
         cdef Slot *slot = self._mmio(phys)
         cdef u32 half
+        cdef u64 low
         if slot == NULL or phys - slot.base + size > slot.size:
             if size == 1 or slot == NULL and self._mmio(phys + size - 1) == NULL:
                 self.unclaimed += 1
                 return ones(size)
             half = size >> 1
-            return self.mmio_read(phys, half) | self.mmio_read(phys + half, half) << 8 * half
+            low = self.mmio_read(phys, half)
+            return low | self.mmio_read(phys + half, half) << 8 * half
         return (<Device>slot.device).mmio_read(slot.region, phys - slot.base, size) & ones(size)
 
     cdef void mmio_write(self, u64 phys, u32 size, u64 value) noexcept nogil:
@@ -113,6 +117,17 @@ cdef class Bus:
 
     cdef bint is_mmio(self, u64 phys) noexcept nogil:
         return self._mmio(phys) != NULL
+
+    cdef bint vacant(self, u64 phys, u64 n) noexcept nogil:
+        cdef Slot *slot
+        cdef u32 k
+        for k in range(self.n_mmio):
+            slot = &self.slots[self.mmio_order[k]]
+            if slot.base >= phys + n:
+                break
+            if slot.base + slot.size > phys:
+                return False
+        return True
 
     cdef void add_bulk(self, Device device, u32 region, bulk_fn move):
         if self.n_bulks == MAX_BULKS:

@@ -105,7 +105,7 @@ cdef class Dp8390(Device):
         if DATA <= off < RESET:
             return self.data_read(size)
         for k in range(size):
-            v |= <u32>self.page_read(off + k) << (8 * k)
+            v |= <u32>(self.data_read(1) if DATA <= off + k < RESET else self.page_read(off + k)) << (8 * k)
         return v
 
     cdef void io_write(self, u32 region, u32 off, u32 size, u32 value) noexcept nogil:
@@ -116,7 +116,10 @@ cdef class Dp8390(Device):
             self.data_write(size, value)
             return
         for k in range(size):
-            self.page_write(off + k, <u8>(value >> (8 * k)))
+            if DATA <= off + k < RESET:
+                self.data_write(1, value >> (8 * k) & 0xFF)
+            else:
+                self.page_write(off + k, <u8>(value >> (8 * k)))
 
     cdef u8 page_read(self, u32 off) noexcept nogil:
         cdef u32 page = self.cr >> 6

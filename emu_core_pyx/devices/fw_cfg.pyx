@@ -31,6 +31,7 @@ KERNEL_ENTRY, KERNEL_DATA, INITRD_DATA, CMDLINE_ADDR, CMDLINE_SIZE, CMDLINE_DATA
 SETUP_ADDR, SETUP_SIZE, SETUP_DATA, FILE_DIRECTORY = range(22, 26)
 ACPI_TABLES, SMBIOS_ENTRIES, IRQ0_OVERRIDE, E820_TABLE, HPET = range(0x8000, 0x8005)
 
+cdef u64 PHYSICAL_END = <u64>1 << 52
 cdef u64 DMA_SIGNATURE = <u64>0x51454D5520434647        # "QEMU CFG"
 
 
@@ -211,7 +212,9 @@ cdef class FwCfg(Device):
         have = 0
         if self.key != N_ITEMS and self.offset < self.length[self.key]:
             have = self.length[self.key] - self.offset
-        if control & DMA_READ:
+        if control & DMA_READ and to > PHYSICAL_END - length:       # no such addresses
+            answer = DMA_ERROR
+        elif control & DMA_READ:
             left = length if length < have else have
             if left:
                 self.dma.write(to, self.data[self.key] + self.offset, <u32>left)

@@ -47,7 +47,7 @@ cdef inline void vbe_fit(VgaRegs *r, u64 size) noexcept nogil:
     bits = (bpp + 7) & 0x38 if bpp != 4 else 4
     r.vbe[VBE_XRES] = within(r.vbe[VBE_XRES] & 0xFFF8, 8, VBE_MAX_XRES)
     r.vbe[VBE_YRES] = within(r.vbe[VBE_YRES], 1, VBE_MAX_YRES)
-    most = <u32>((size * 8 // bits) // r.vbe[VBE_YRES])     # pixels a line can have
+    most = <u32>((size * 8 // bits) // r.vbe[VBE_YRES]) & ~<u32>7       # pixels a line can have
     if r.vbe[VBE_XRES] > most:
         r.vbe[VBE_YRES] = within(<u32>((size * 8 // bits) // r.vbe[VBE_XRES]), 1, VBE_MAX_YRES)
         most = r.vbe[VBE_XRES]

@@ -36,6 +36,9 @@ from emu_core_pyx.mmu.walk cimport (
     E_BIG, E_FLAGS, E_HUGE, E_X, PF_I, PF_U, PF_W, PTE_D, PTE_G, PTE_P, PTE_U, PTE_W, Walk, guest_walk,
 )
 
+cdef enum:
+    VACANT = 64         # bytes; DMA of more than these asks once whether anybody is there
+
 
 # ---- notices from physical memory -------------------------------------------------------------------
 
@@ -465,9 +468,12 @@ cdef void unprotect_code_page(CPU *c, u64 phys) noexcept nogil:
 # ---- physical access -------------------------------------------------------------------------------
 
 cdef void bus_read(CPU *c, u64 phys, u8 *dst, u32 n) noexcept nogil:
-    """In naturally aligned pieces of 1, 2, 4 and 8 bytes."""
+    """In naturally aligned pieces of 1, 2, 4 and 8 bytes; much of what nobody owns at once."""
     cdef u32 k
     cdef u64 v
+    if n > VACANT and (c.bus == NULL or (<Bus>c.bus).vacant(phys, n)):
+        memset(dst, 0xFF, n)
+        return
     while n:
         k = 8
         while k > n or phys & (k - 1):
@@ -484,6 +490,8 @@ cdef void bus_read(CPU *c, u64 phys, u8 *dst, u32 n) noexcept nogil:
 cdef void bus_write(CPU *c, u64 phys, const u8 *src, u32 n) noexcept nogil:
     cdef u32 k
     cdef u64 v
+    if n > VACANT and (c.bus == NULL or (<Bus>c.bus).vacant(phys, n)):
+        return
     while n:
         k = 8
         while k > n or phys & (k - 1):

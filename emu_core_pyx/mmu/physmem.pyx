@@ -18,7 +18,8 @@ from cpython.buffer cimport PyBUF_READ, PyBuffer_FillInfo
 from cpython.memoryview cimport PyMemoryView_FromMemory
 from libc.string cimport memcpy, memset
 from posix.mman cimport (
-    MAP_ANONYMOUS, MAP_FAILED, MAP_NORESERVE, MAP_PRIVATE, MAP_SHARED, PROT_READ, PROT_WRITE, mmap, munmap,
+    MAP_ANONYMOUS, MAP_FAILED, MAP_FIXED, MAP_NORESERVE, MAP_PRIVATE, MAP_SHARED, PROT_NONE, PROT_READ, PROT_WRITE,
+    mmap, munmap,
 )
 from emu_core_pyx.types cimport u8, u32, u64
 
@@ -26,6 +27,7 @@ cdef enum:
     MAP_PAGES = 1048576         # pages below 4 GiB
     HOLE_LOW = 0xA0000          # VGA window
     HOLE_HIGH = 0xC0000
+    GUARD_BYTES = 0x100000      # on both sides of what is mapped: a wrong address faults instead of changing something
     EXTRA_BYTES = 0xC000000     # room for ROM and device memory; costs nothing until used
 
 FOUR_GIB = 1 << 32
@@ -33,13 +35,22 @@ cdef u64 CLEAN_8 = FRAME_CLEAN * <u64>0x0101010101010101
 
 
 cdef void *reserve(u64 n, int fd) except NULL:
-    """Zeroed pages, taken from the host when touched."""
-    cdef void *p
-    cdef int flags = MAP_NORESERVE | (MAP_PRIVATE | MAP_ANONYMOUS if fd < 0 else MAP_SHARED)
-    p = mmap(NULL, n, PROT_READ | PROT_WRITE, flags, fd, 0)
+    """Zeroed pages, taken from the host when touched, between pages that nothing can touch."""
+    cdef u64 whole = ((n + 0xFFF) & ~<u64>0xFFF) + 2 * GUARD_BYTES
+    cdef int flags = MAP_FIXED | MAP_NORESERVE | (MAP_PRIVATE | MAP_ANONYMOUS if fd < 0 else MAP_SHARED)
+    cdef void *p = mmap(NULL, whole, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
     if p == MAP_FAILED:
         raise MemoryError(f"cannot map {n >> 20} MiB for the guest")
-    return p
+    if mmap(<u8 *>p + GUARD_BYTES, n, PROT_READ | PROT_WRITE, flags, fd, 0) == MAP_FAILED:
+        munmap(p, whole)
+        raise MemoryError(f"cannot map {n >> 20} MiB for the guest")
+    return <u8 *>p + GUARD_BYTES
+
+
+cdef void release(void *p, u64 n) noexcept nogil:
+    """What `reserve` gave, if it did."""
+    if p != NULL:
+        munmap(<u8 *>p - GUARD_BYTES, ((n + 0xFFF) & ~<u64>0xFFF) + 2 * GUARD_BYTES)
 
 
 cdef class PhysMem:
@@ -75,16 +86,11 @@ cdef class PhysMem:
         self._map_ram()
 
     def __dealloc__(self):
-        if self.p.base != NULL:
-            munmap(self.p.base, self.map_bytes)
-        if self.p.rmap != NULL:
-            munmap(self.p.rmap, MAP_PAGES * sizeof(u32))
-        if self.p.wmap != NULL:
-            munmap(self.p.wmap, MAP_PAGES * sizeof(u32))
-        if self.p.flags != NULL:
-            munmap(self.p.flags, self.p.frames)
-        if self.p.holders != NULL:
-            munmap(self.p.holders, self.p.frames * sizeof(u64))
+        release(self.p.base, self.map_bytes)
+        release(self.p.rmap, MAP_PAGES * sizeof(u32))
+        release(self.p.wmap, MAP_PAGES * sizeof(u32))
+        release(self.p.flags, self.p.frames)
+        release(self.p.holders, self.p.frames * sizeof(u64))
         if self.fd >= 0:
             os.close(self.fd)
 

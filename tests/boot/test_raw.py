@@ -1,6 +1,8 @@
 """Ends of a guest: each has its reason, its report and its exit status."""
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -132,3 +134,21 @@ def test_exit_statuses(tmp_path: Path, capfd: pytest.CaptureFixture[str], code: 
             "--timeout", "0.05", "-device", "isa-debug-exit"]
     assert main(argv) == status
     assert words in capfd.readouterr().err
+
+
+MASKED_SLEEP = (raw.out8(0x21, 0xFF) + raw.out8(0xA1, 0xFF) + raw.out8(0x43, 0x34) + raw.out8(0x40, 100) + raw.out8(0x40, 0)
+                + b"\xfb\xf4\xeb\xfd")        # the timer runs, nobody listens: sti; hlt; jmp to it
+
+
+def test_a_sleep_nothing_ends_can_be_interrupted(tmp_path: Path) -> None:
+    """The processor halts with all interrupts masked and a timer running: time passes, and Ctrl-C is heard."""
+    vm, stop = run(tmp_path, MASKED_SLEEP)
+    assert (stop.reason, vm.now_ns) == ("budget", 1_000_000_000)
+    core = vm.engine.run(1000)
+    assert core.reason == "budget" and vm.icount < 100
+    code = ("import signal, sys, emu\nvm = emu.Machine(memory='4M', kernel=sys.argv[1], raw_addr=0x100000)\n"
+            "signal.signal(signal.SIGALRM, signal.default_int_handler)\nsignal.setitimer(signal.ITIMER_REAL, 0.3)\n"
+            "try:\n    vm.run()\nexcept KeyboardInterrupt:\n    print('heard')")
+    done = subprocess.run([sys.executable, "-P", "-c", code, str(raw.write(tmp_path, MASKED_SLEEP))], capture_output=True,
+                          text=True, timeout=60)
+    assert done.stdout == "heard\n", done.stderr

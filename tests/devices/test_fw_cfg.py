@@ -77,3 +77,9 @@ def test_dma_select_read_skip(f):
 
 def test_dma_write_is_an_error(f):
     assert dma(f, 0x10, 4, 0x2000) == 1
+
+
+def test_dma_behind_all_addresses_is_an_error(f):
+    key = f.add_file("opt/y", bytes(100))
+    assert dma(f, key << 16 | 0x0A, 0xFFFFFFFF, 0xFFFFFFFFFFFFFFF0) == 1
+    assert dma(f, key << 16 | 0x0A, 100, (1 << 52) - 100) == 0

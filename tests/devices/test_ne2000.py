@@ -220,3 +220,21 @@ def test_frames_come_at_the_speed_of_the_wire():
         card.clock.set_ns(card.clock.ns + 1000)
         took.append(card.dev.port.waiting)
     assert took.index(2) == 0 and 80 < took.index(1) < 84 and 162 < took.index(0) < 166
+
+
+def test_wide_accesses_across_registers_are_bytes():
+    """Two bytes at the last register of a page: that one, and the data port; nothing beside them."""
+    card = Card(word=False)
+    card.write(0x4000, b"abcdef")
+    before = card.dev.save()
+    card.page(1)
+    card.dev.py_io_write(0, 0x0F, 0xA55A, 2)
+    assert card.r(0x0F) == 0x5A
+    card.page(0)
+    card.dma(0x4000, 6, 0x08)
+    card.w(0, 0x4A)
+    assert card.dev.py_io_read(0, 0x0F, 2) == ord("a") << 8 | 0x5A
+    card.w(0, 0x62)
+    card.w(0x0F, 0)
+    card.w(0, PAGE0)
+    assert len(card.dev.save()) == len(before)

@@ -320,6 +320,17 @@ def set_mode(c, w, h, bpp, flags=0x41):
     c.out(0x3C0, 0x20)
 
 
+def test_dispi_values_that_fit_stay(c):
+    """A virtual width as large as memory allows is a whole number of bytes: writing what was read changes nothing."""
+    set_mode(c, 16, 12000, 4)
+    c.vbe(6, 0xFFF8)
+    fitted = [c.vbe(k) for k in range(10)]
+    assert fitted[6] % 8 == 0 and fitted[6] * fitted[7] // 2 <= 4 << 20
+    saved = c.dev.save()
+    c.dev.load(saved)
+    assert c.dev.save() == saved and [c.vbe(k) for k in range(10)] == fitted
+
+
 def test_dispi_values_are_made_to_fit(c):
     set_mode(c, 1030, 768, 32)
     assert (c.vbe(1), c.vbe(6), c.vbe(7)) == (1024, 1024, 1024)

@@ -76,3 +76,16 @@ def test_move_and_listing(bus):
     assert bus.inp(0xC003) == 0xFF and bus.listing() == []
     with pytest.raises(BoardError):
         bus.move(99, 0, 0)
+
+
+def test_the_low_half_of_a_split_read_comes_first(bus):
+    """A device may change by being read: which half comes first is part of what the guest sees."""
+    a = Recorder("a")
+    bus.map_io(a, 0, 0x101, 2)
+    bus.map_io(a, 1, 0x103, 2)
+    bus.map_mmio(a, 2, 0x1001, 3)
+    bus.map_mmio(a, 3, 0x1004, 8)
+    assert bus.inp(0x102, 2) == 0x0001 and bus.inp(0x101, 4) == 0x01000100
+    assert [row[1] for row in a.take()] == [1, 0, 0, 0]
+    assert bus.peek(0x1000, 8) & 0xFFFFFFFF00000000 == 0x0302010000000000
+    assert [row[1] for row in a.take()] == [0, 1, 0]
