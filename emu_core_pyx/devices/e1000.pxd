@@ -46,6 +46,7 @@ cdef class E1000(PciDevice):
     cdef u32 sent_payload
     cdef u32 segments
     cdef u32 overlong
+    cdef u32 mastering          # reads or writes memory now
     cdef u32 register_read(self, u32 off) noexcept nogil
     cdef void register_write(self, u32 off, u32 v) noexcept nogil
     cdef void mdic(self, u32 v) noexcept nogil
@@ -57,6 +58,8 @@ cdef class E1000(PciDevice):
     cdef void update_irq(self) noexcept nogil
     cdef void count(self, u32 at, u32 n) noexcept nogil
     cdef void count64(self, u32 at, u32 n) noexcept nogil
+    cdef void fetch(self, u64 at, void *to, u32 n) noexcept nogil
+    cdef void store(self, u64 at, const void *data, u32 n) noexcept nogil
     cdef void transmit(self) noexcept nogil
     cdef u32 descriptor(self, u8 *d) noexcept nogil
     cdef void gather(self, u64 at, u32 n) noexcept nogil

@@ -273,7 +273,7 @@ cdef class E1000(PciDevice):
         cdef u32 v
         if region == MM_ROM:
             return self.rom.read(off, size)
-        if region or off >= 0x20000:
+        if region or off >= 0x20000 or self.mastering:
             return <u64>-1
         v = self.register_read(<u32>off & ~<u32>3)
         if size == 8:
@@ -281,7 +281,7 @@ cdef class E1000(PciDevice):
         return v >> (8 * (off & 3))
 
     cdef void mmio_write(self, u32 region, u64 off, u32 size, u64 value) noexcept nogil:
-        if region or off >= 0x20000 or off & 3 or size < 4:
+        if region or off >= 0x20000 or off & 3 or size < 4 or self.mastering:
             return              # registers are written whole
         self.register_write(<u32>off, <u32>value)
         if size == 8:
@@ -408,6 +408,18 @@ cdef class E1000(PciDevice):
         self.reg[at >> 2] = <u32>v
         self.reg[(at >> 2) + 1] = <u32>(v >> 32)
 
+    # ---- bus mastering ------------------------------------------------------------------------------------------
+    # Descriptors and buffers may lie anywhere, in the card's own registers too: those do not answer the card itself.
+    cdef void fetch(self, u64 at, void *to, u32 n) noexcept nogil:
+        self.mastering = 1
+        self.dma.read(at, to, n)
+        self.mastering = 0
+
+    cdef void store(self, u64 at, const void *data, u32 n) noexcept nogil:
+        self.mastering = 1
+        self.dma.write(at, data, n)
+        self.mastering = 0
+
     # ---- transmission -------------------------------------------------------------------------------------------
     cdef void transmit(self) noexcept nogil:
         """Work off descriptors from TDH to TDT, a batch at a time."""
@@ -423,13 +435,13 @@ cdef class E1000(PciDevice):
             if done == BATCH or moved > BATCH_BYTES or self.port.tx.head - self.port.tx.tail > TX_FULL:
                 self.clock.arm(self.timers[T_SEND], self.clock.now_ns() + 2000)
                 break
-            self.dma.read(base + 16 * <u64>head, d, 16)
+            self.fetch(base + 16 * <u64>head, d, 16)
             n = self.descriptor(d)
             moved += n & 0xFFFFF
             done += 1
             if d[11] & (RS | RPS):
                 d[12] |= 1
-                self.dma.write(base + 16 * <u64>head + 12, d + 12, 1)
+                self.store(base + 16 * <u64>head + 12, d + 12, 1)
                 if d[11] & IDE and self.reg[TIDV >> 2]:
                     self.clock.arm(self.timers[T_TX], self.clock.now_ns() + <u64>self.reg[TIDV >> 2] * UNIT_NS)
                     if self.reg[TADV >> 2] & 0xFFFF and self.clock.deadline_of(self.timers[T_TX_ABS]) == <u64>-1:
@@ -488,7 +500,7 @@ cdef class E1000(PciDevice):
                     return
                 self.segment(False)
             part = min(n, limit - self.size)
-            self.dma.read(at, self.frame + self.size, part)
+            self.fetch(at, self.frame + self.size, part)
             if self.segmenting and self.segments == 0 and self.size < self.tso.hdrlen <= self.size + part:
                 memcpy(self.head, self.frame, self.tso.hdrlen)
             self.size += part
@@ -679,8 +691,8 @@ cdef class E1000(PciDevice):
         while left:
             part = min(left, size)
             at = base + 16 * <u64>head
-            self.dma.read(at, d, 16)
-            self.dma.write((<u64 *>d)[0], buf + pos, part)
+            self.fetch(at, d, 16)
+            self.store((<u64 *>d)[0], buf + pos, part)
             pos += part
             left -= part
             (<u16 *>d)[4] = <u16>part
@@ -688,7 +700,7 @@ cdef class E1000(PciDevice):
             d[12] = <u8>(status | RX_EOP) if left == 0 else RX_DD
             d[13] = <u8>(status >> 8) if left == 0 else 0
             (<u16 *>d)[7] = <u16>special
-            self.dma.write(at + 8, d + 8, 8)
+            self.store(at + 8, d + 8, 8)
             head += 1
             room -= 1
             if head == total:

@@ -8,7 +8,9 @@ from emu_core_pyx.bus.dma import Dma
 from emu_core_pyx.bus.pci import PciBus
 from emu_core_pyx.devices.e1000 import E1000
 
+import emu
 from emu.net import packet as p
+from emu.net.config import Nic
 
 MAC = b"\x52\x54\x00\x12\x34\x56"
 CTRL, STATUS, EECD, EERD, MDIC, ICR, ITR, ICS, IMS, IMC = 0, 8, 0x10, 0x14, 0x20, 0xC0, 0xC4, 0xC8, 0xD0, 0xD8
@@ -366,3 +368,23 @@ def test_random_descriptors_stay_inside():
             card.deliver(dice.randbytes(dice.choice((14, 60, 64, 1514, 9000))))
         assert turn >= 0 and card.r(TDH) < N
         card.sent()
+
+
+def test_a_frame_received_into_the_cards_own_registers(tmp_path):
+    """Loopback into TDT: every frame would start the transmitter anew, within itself."""
+    image = tmp_path / "guest"
+    image.write_bytes(b"\xf4")
+    base = 0xFEB00000
+    with emu.Machine(memory="4M", kernel=image, raw_addr=0x7C00, nics=(Nic("e1000", addr=4),)) as vm:
+        card, bus = vm.board.devices["net0"], vm.engine.bus
+        card.py_config_write(0x10, base, 4)
+        card.py_config_write(0x04, 6, 2)
+        for k in range(8):
+            vm.engine.mem.write(0x10000 + 16 * k, struct.pack("<QII", 0x20000, 0x0B000040, 0))
+            vm.engine.mem.write(0x11000 + 16 * k, struct.pack("<QQ", base + 0x3800, 0))
+        vm.engine.mem.write(0x20000, (b"\xff" * 14).ljust(0x18, b"\0") + struct.pack("<I", 7).ljust(0x28, b"\0"))
+        rows = ((RDBAL, 0x11000), (RDLEN, 0x80), (RDT, 7), (RCTL, 0x80DA), (TDBAL, 0x10000), (TDLEN, 0x80), (TCTL, 0x10A))
+        for off, value in rows:
+            bus.poke(base + off, value)
+        bus.poke(base + TDT, 4)
+        assert (bus.peek(base + TDH), bus.peek(base + TDT), bus.peek(base + RDH)) == (4, 4, 4)
