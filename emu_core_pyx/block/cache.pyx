@@ -272,7 +272,7 @@ cdef Insn *block_end(CPU *c, Insn *i) noexcept nogil:
         c.s.gpr[RIP] &= <u64>0xFFFFFFFF
     if link.next[0] != NULL:
         return enter(c, link.next[0])
-    return link_and_enter(c, link, 0, old)
+    return find_and_link(c, link, 0, old)
 
 
 cdef bint fetch_translate(CPU *c, u64 lin, u64 *phys) noexcept nogil:
@@ -447,7 +447,7 @@ cdef Insn *find_and_enter(CPU *c) noexcept nogil:
     return go(c, blk.insns)
 
 
-cdef Insn *link_and_enter(CPU *c, Link *link, int k, u64 old) noexcept nogil:
+cdef Insn *find_and_link(CPU *c, Link *link, int k, u64 old) noexcept nogil:
     cdef BlockCache *b = <BlockCache *>c.cache
     cdef Block *src = <Block *>c.blk
     cdef Block *blk
@@ -466,6 +466,16 @@ cdef Insn *link_and_enter(CPU *c, Link *link, int k, u64 old) noexcept nogil:
     c.left -= blk.n
     c.blk = blk
     return go(c, blk.insns)
+
+
+cdef Insn *link_and_enter(CPU *c, Link *link, int k, u64 old) noexcept nogil:
+    """Another page is never linked, and most often known to the jump cache: no more than an indirect jump then."""
+    cdef u64 lin = c.s.gpr[RIP] + c.s.seg_base[CS]
+    cdef JumpEntry *e = &(<JumpEntry *>c.jumps)[(lin ^ (lin >> 12)) & (JUMP_SIZE - 1)]
+    if ((lin ^ (old + c.s.seg_base[CS])) >> 12 and e.lin == lin and e.gen == c.gen and e.block.mode == c.mode
+            and not c.mode & MODE_LIMIT):
+        return enter(c, e.block)
+    return find_and_link(c, link, k, old)
 
 
 cdef Block *step_block(CPU *c) noexcept nogil:
