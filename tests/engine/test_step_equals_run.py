@@ -20,8 +20,8 @@ DEMO = Path(__file__).resolve().parents[2] / "roms" / "demo.elf"
 
 # ---- whole machines -----------------------------------------------------------------------------
 
-START = 170_000  # page tables are built, the timer is about to begin
-SCRIPT = {200_000: "ps\n", 240_000: "fault\n", 500_000: "help\n"}
+START = 800_000  # the firmware has started the guest, page tables are built, the timer is about to begin
+SCRIPT = {START + 30_000: "ps\n", START + 70_000: "fault\n", START + 330_000: "help\n"}
 
 
 def play(vm: emu.Machine, stop: int, step: int, pieces: Iterator[int] | None = None) -> list[str]:
@@ -49,8 +49,8 @@ def demo(**options: object) -> emu.Machine:
 def test_demo_guest_cut(cuts: str) -> None:
     """Paging, user tasks, a preemptive timer (every 20,000 instructions here), serial input."""
     whole, cut = demo(), demo()
-    a = play(whole, 620_000, 10_000)
-    b = play(cut, 620_000, 10_000, CUTS[cuts]())
+    a = play(whole, START + 450_000, 10_000)
+    b = play(cut, START + 450_000, 10_000, CUTS[cuts]())
     same = sum(x == y for x, y in zip(a, b, strict=True))
     assert a == b, f"equal up to {START + same * 10_000}: {differences(whole.engine, cut.engine)}"
     assert whole.engine.counters()["deliveries"] > 10
@@ -60,7 +60,7 @@ def test_demo_guest_cut(cuts: str) -> None:
 
 def test_demo_guest_does_not_depend_on_mmu() -> None:
     tlb, shadow = demo(), demo(mmu="shadow")
-    a, b = play(tlb, 2_000_000, 30_000), play(shadow, 2_000_000, 30_000)
+    a, b = play(tlb, START + 1_830_000, 30_000), play(shadow, START + 1_830_000, 30_000)
     same = sum(x == y for x, y in zip(a, b, strict=True))
     assert a == b, f"equal up to {START + same * 30_000}: {differences(tlb.engine, shadow.engine)}"
 
