@@ -335,11 +335,6 @@ cdef class Engine:
         """Let virtual time pass while the processor is halted."""
         self.c.s.skew_ns += <i64>ns
 
-    def skip_to_next_deadline(self):
-        ns = self.idle_ns()
-        if ns:
-            self.skip_ns(ns)
-
     @property
     def halted(self):
         return bool(self.c.s.halted)

@@ -28,7 +28,6 @@ BOOT_FLAG = 0x1FE
 HEADER_LENGTH = 0x201
 HEADER_MAGIC = 0x202
 VERSION = 0x206
-KERNEL_VERSION = 0x20E
 TYPE_OF_LOADER = 0x210
 LOADFLAGS = 0x211
 CODE32_START = 0x214
@@ -62,14 +61,6 @@ def _u(image: bytes | bytearray, offset: int, size: int) -> int:
 def recognise(image: bytes) -> bool:
     """Has it the setup header's magic?"""
     return image[HEADER_MAGIC:HEADER_MAGIC + 4] == b"HdrS"
-
-
-def kernel_release(image: bytes) -> str:
-    """The kernel's version text, "" if it has none."""
-    at = _u(image, KERNEL_VERSION, 2)
-    if not at:
-        return ""
-    return image[at + 0x200:at + 0x300].split(b"\0")[0].decode("ascii", "replace")
 
 
 def _memory_limit(append: str, below: int) -> int:

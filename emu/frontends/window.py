@@ -82,7 +82,6 @@ class Window:
             self._generation = -1
             self._size = (720, 400)
             self._picture: Any = None   # the guest's, unscaled
-            self._scaled: Any = None
             self._resized = False       # by the person: the guest's modes do not change the window any more
             self._open(geometry.natural_size(*self._size))
         except pg.error as error:
@@ -154,7 +153,6 @@ class Window:
             self._surface = pg.display.set_mode((0, 0), pg.FULLSCREEN)
         else:
             self._surface = pg.display.set_mode(size, pg.RESIZABLE)
-        self._scaled = None
 
     def _draw(self) -> None:
         pg = self._pg

@@ -9,8 +9,6 @@ from __future__ import annotations
 from ..errors import ImageError
 
 QCOW2_MAGIC = b"QFI\xfb"
-ISO_MAGIC_AT = 0x8001
-PROBE_BYTES = ISO_MAGIC_AT + 5
 GUARDED = ((0, QCOW2_MAGIC),)
 
 # (name, offset, bytes, what to do about it)
@@ -25,6 +23,7 @@ FOREIGN = (
     ("ImageDisk (IMD)", 0, b"IMD 1.", "convert it to a plain sector image"),
     ("raw CD sector (.bin, 2352 bytes a sector)", 0, b"\0" + b"\xff" * 10 + b"\0", "bchunk or iat make an ISO image of it"),
 )
+PROBE_BYTES = max(at + len(magic) for _, at, magic, _ in FOREIGN)
 
 
 def probe(head: bytes, path: str) -> str:
@@ -37,8 +36,3 @@ def probe(head: bytes, path: str) -> str:
         if head[at:at + len(magic)] == magic:
             raise ImageError(f"{path!r} is a {name} file, not a disk image; {help_} (format=raw takes its bytes as they are)")
     return "raw"
-
-
-def is_iso(head: bytes) -> bool:
-    """Does it carry an ISO 9660 volume descriptor?"""
-    return head[ISO_MAGIC_AT:ISO_MAGIC_AT + 5] == b"CD001"

@@ -32,11 +32,6 @@ def ip_text(addr: bytes) -> str:
     return ".".join(str(b) for b in addr)
 
 
-def mac_text(addr: bytes) -> str:
-    """Colon form."""
-    return ":".join(f"{b:02x}" for b in addr)
-
-
 def checksum(data: bytes, start: int = 0) -> int:
     """The Internet checksum (RFC 1071) of `data`, on top of the partial sum `start`."""
     if len(data) & 1:

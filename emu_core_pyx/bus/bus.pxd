@@ -40,7 +40,6 @@ cdef class Bus:
     cdef void port_write(self, u32 port, u32 size, u32 value) noexcept nogil
     cdef u64 mmio_read(self, u64 phys, u32 size) noexcept nogil
     cdef void mmio_write(self, u64 phys, u32 size, u64 value) noexcept nogil
-    cdef bint is_mmio(self, u64 phys) noexcept nogil
     # Device-callable moves of a region already mapped (slot as returned by map_io/map_mmio); size 0 unmaps.
     cdef void remap(self, u32 slot, u64 base, u64 size) noexcept nogil
     # Data ports that INS and OUTS with a repeat prefix move much through.

@@ -115,9 +115,6 @@ cdef class Bus:
             return
         (<Device>slot.device).mmio_write(slot.region, phys - slot.base, size, value & ones(size))
 
-    cdef bint is_mmio(self, u64 phys) noexcept nogil:
-        return self._mmio(phys) != NULL
-
     cdef bint vacant(self, u64 phys, u64 n) noexcept nogil:
         cdef Slot *slot
         cdef u32 k

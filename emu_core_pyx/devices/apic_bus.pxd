@@ -17,7 +17,6 @@ cdef enum:              # delivery modes of ICR, LVT and redirection entries
 
 cdef class ApicUnit(IrqSource):     # a local APIC as seen from the bus
     cdef bint matches(self, u32 dest, bint logical) noexcept nogil
-    cdef u32 apic_id(self) noexcept nogil
     cdef u32 processor_priority(self) noexcept nogil
     cdef void accept(self, u32 mode, u32 vector, bint level_triggered) noexcept nogil
 

@@ -10,9 +10,6 @@ cdef class ApicUnit(IrqSource):
     cdef bint matches(self, u32 dest, bint logical) noexcept nogil:
         return False
 
-    cdef u32 apic_id(self) noexcept nogil:
-        return 0
-
     cdef u32 processor_priority(self) noexcept nogil:
         return 0
 

@@ -271,8 +271,3 @@ cdef class I8042(ByteDevice):
     def mouse_idle(self):
         """The guest has read all of the mouse's reports."""
         return self.mouse.settled() and not (self.full and self.aux)
-
-    @property
-    def command_byte(self):
-        """RAM byte 0."""
-        return self.ram[0]

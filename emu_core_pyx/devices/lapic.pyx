@@ -128,9 +128,6 @@ cdef class LocalApic(ApicUnit):
     cdef bint sw_enabled(self) noexcept nogil:
         return self.svr & SVR_ENABLE != 0
 
-    cdef u32 apic_id(self) noexcept nogil:
-        return self.id >> 24
-
     cdef u32 ppr(self) noexcept nogil:
         cdef int v = highest(&self.isr[0])
         cdef u32 isrv = <u32>v if v >= 0 else 0

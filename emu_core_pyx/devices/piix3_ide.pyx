@@ -220,10 +220,6 @@ cdef class Piix3Ide(PciDevice):
         self._channel(channel).connect(unit, drive)
         return drive
 
-    def detach_drive(self, u32 channel, u32 unit):
-        """Take a drive off its cable (with the power off)."""
-        self._channel(channel).connect(unit, None)
-
     def _cdrom(self, u32 channel, u32 unit):
         drive = self.drive(channel, unit)
         if not isinstance(drive, AtapiCdrom):

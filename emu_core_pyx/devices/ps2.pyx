@@ -66,11 +66,3 @@ cdef class Ps2Device(Device):
         """Pulse `wanted` at virtual time `ns`."""
         if self.clock is not None:
             self.clock.arm(self.alarm_slot, ns)
-
-    def py_get(self):
-        """Next byte the device sends, -1 if none (tests)."""
-        return self.get()
-
-    def py_receive(self, u8 v):
-        """A byte from the host side of the wire (tests)."""
-        self.receive(v)

@@ -419,16 +419,6 @@ cdef class Uart16550(ByteDevice):
         return self.tx.used()
 
     @property
-    def tx_total(self):
-        """Bytes ever sent by the guest."""
-        return self.tx.head
-
-    @property
-    def rx_count(self):
-        """Bytes queued by `feed` that the receiver has not got yet."""
-        return self.rx.used()
-
-    @property
     def live(self):
         """True: stop the run at every line feed, so that output appears when it is made."""
         return self.tx.live

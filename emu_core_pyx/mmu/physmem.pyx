@@ -204,12 +204,6 @@ cdef class PhysMem:
         self.alias(phys, first, n, False, name)
         return first
 
-    def add_ram(self, u64 phys, u64 n, str name="device memory"):
-        """Device memory (a frame buffer) that behaves as RAM.  Its first frame."""
-        cdef u32 first = self._take(n)
-        self.alias(phys, first, n, True, name)
-        return first
-
     def add_device(self, u64 n):
         """Frames for memory on a card, mapped nowhere yet.  The first one."""
         return self._take(n)
@@ -307,7 +301,3 @@ cdef class PhysMem:
             self.p.flags[k] |= FRAME_CLEAN
         if self.p.cpu != NULL:
             self.p.remapped(self.p.cpu, NOTE_ALL_CLEAN, 0)
-
-    def frame_flags(self, u32 frame):
-        """FRAME_* of one frame (tests, statistics)."""
-        return self.p.flags[frame]

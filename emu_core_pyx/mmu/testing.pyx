@@ -293,37 +293,3 @@ cdef class TestCpu:
                 elif write:
                     (<u32 *>p)[0] = k
         return faults
-
-    def switch_touch(self, u64 root_a, u64 root_b, u64 lin, u32 pages, u32 rounds):
-        """Context-switch row: CR3 load, touch pages, the other CR3, ..."""
-        cdef u32 r
-        for r in range(rounds):
-            self.c.s.cr3 = root_b if r & 1 else root_a
-            mmu_cr3_loaded(self.c)
-            self.touch(lin, 4096, pages, 1, True)
-
-    def fault_cycle(self, u64 pte_lin, u64 lin, u32 pages, u64 frames, u32 rounds):
-        """Page-fault row: touch (#PF), write PTE, touch, ..., then clear the PTEs with INVLPG."""
-        cdef u32 _round, k, v, faults = 0
-        for _round in range(rounds):
-            for k in range(pages):
-                faults += self.touch(lin + k * 4096, 0, 1, 1, True)
-                v = <u32>(frames + k * 4096) | 3
-                self.store(pte_lin + 4 * k, v)
-                self.touch(lin + k * 4096, 0, 1, 1, True)
-            for k in range(pages):
-                self.store(pte_lin + 4 * k, 0)
-                mmu_invlpg(self.c, lin + k * 4096)
-        return faults
-
-    cdef void store(self, u64 lin, u32 v) noexcept nogil:
-        cdef u8 *p = wr_at(self.c, 3, lin, 4, <fast_t>0)
-        if p == NULL:
-            p = slow_write(self.c, 3, lin, 4)
-            if p == NULL:
-                self.c.exc = EXC_NONE
-                return
-            (<u32 *>p)[0] = v
-            slow_commit(self.c)
-        else:
-            (<u32 *>p)[0] = v
