@@ -159,6 +159,7 @@ class Machine:
             device = open_chardev(cfg, port.send if port.takes_input else lambda data: None, self.quit)
             self._chardevs.append(device)
             port.watch(device)
+            device.start()
 
     def _plug_in(self) -> None:
         for number, (nic, port) in enumerate(zip(self.config.nics, self.board.net_ports, strict=True)):

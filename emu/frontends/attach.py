@@ -21,6 +21,7 @@ def open_monitor(machine: Machine, cfg: SerialConfig) -> Callable[[], None]:
     device = open_chardev(cfg, console.feed, machine.quit, console.banner)
     if cfg.kind in ("stdio", "mon:stdio"):
         console.banner()
+    device.start()
     return device.close
 
 

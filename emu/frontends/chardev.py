@@ -36,6 +36,9 @@ class Chardev:
     live = False            # may input still come?
     broken = False          # has the other end gone away?
 
+    def start(self) -> None:
+        """Input may come: who opened it has it in hand, so an answer finds its way."""
+
     def write(self, data: bytes) -> None:
         """Output of the guest."""
 
@@ -80,7 +83,7 @@ class _Reader(Chardev):
         self._stop_r, self._stop_w = os.pipe()
         self._thread = threading.Thread(target=self._read_loop, name=type(self).__name__, daemon=True)
 
-    def _start(self) -> None:
+    def start(self) -> None:
         self.live = True
         self._thread.start()
 
@@ -117,7 +120,6 @@ class StdioChardev(_Reader):
         self._in = 0
         if is_terminal(self._in):
             make_raw(self._in, keep_signals=not mux)
-        self._start()
 
     def write(self, data: bytes) -> None:
         if not self.broken and not write_all(1, data):
@@ -196,7 +198,6 @@ class PtyChardev(_Reader):
         os.set_blocking(self._master, False)
         self.path = os.ttyname(self._slave)
         print(f"char device redirected to {self.path}", file=sys.stderr, flush=True)
-        self._start()
 
     def write(self, data: bytes) -> None:
         with suppress(OSError):         # nobody reads: the kernel's buffer is full, the rest is lost
@@ -238,9 +239,11 @@ class UnixChardev(_Reader):
                 self._conn.connect(cfg.path)
         except OSError as error:
             raise ConfigError(f"unix socket {cfg.path!r}: {error.strerror or error}") from None
-        self._start()
-        if self._conn is not None and greet is not None:
-            greet()
+
+    def start(self) -> None:
+        if self._conn is not None and self._greet is not None:
+            self._greet()
+        super().start()
 
     def write(self, data: bytes) -> None:
         conn = self._conn

@@ -190,8 +190,9 @@ def test_ctrl_a_c_switches_to_the_monitor_and_back() -> None:
         os.close(slave)
 
 
-def test_on_a_socket(tmp_path: Path) -> None:
-    process = subprocess.Popen([*EMU, "demo", "-display", "none", "-serial", "null", "-monitor", "unix:m,server=on,wait=off"],
+@pytest.mark.parametrize("wait", ["on", "off"])
+def test_on_a_socket(tmp_path: Path, wait: str) -> None:
+    process = subprocess.Popen([*EMU, "demo", "-display", "none", "-serial", "null", "-monitor", f"unix:m,server=on,wait={wait}"],
                                cwd=tmp_path, env=ENV)
     try:
         end = time.monotonic() + 60
