@@ -27,7 +27,7 @@ from .qmp_input import HOLD_MS, save_screen
 from .qmp_machine import is_64bit, save_memory
 
 PROMPT = "(qemu) "
-Handler = Callable[["Monitor", list[str], str], str]
+Handler = Callable[["Monitor", str, str], str]       # what follows a slash in the name, and the rest of the line
 # HMP's mouse buttons: 1 left, 2 right, 4 middle, as QEMU's bits are
 MOUSE_BITS = tuple(BUTTONS.items())
 
@@ -77,7 +77,7 @@ class Monitor:
             return f"unknown command: '{words[0]}'{suggest(name, TABLE)}\n"
         rest = line.strip()[len(words[0]):].strip()
         try:
-            text = TABLE[name].run(self, [form, *words[1:]] if slash else ["", *words[1:]], rest)
+            text = TABLE[name].run(self, form, rest)
         except (MonitorError, DumpError, ExpressionError) as error:
             text = str(error)
         except QmpError as error:
@@ -100,13 +100,9 @@ class Monitor:
             raise MonitorError(f"usage: {usage}")
         return evaluate(text, registers(self.machine.regs, self.wide))
 
-    def invoke(self, function: Callable[[], str]) -> str:
-        """Between two instructions."""
-        return self.machine.invoke(function)
-
 
 @entry("help", "[cmd]", "show the help")
-def _help(m: Monitor, args: list[str], rest: str) -> str:
+def _help(m: Monitor, form: str, rest: str) -> str:
     if rest == "info":
         return "\n".join(f"info {name} -- {text}" for name, (text, _) in sorted(info.ITEMS.items()))
     rows = [e for e in TABLE.values() if not rest or e.name == ALIASES.get(rest, rest)]
@@ -116,104 +112,87 @@ def _help(m: Monitor, args: list[str], rest: str) -> str:
 
 
 @entry("info", "[subcommand]", "show various information about the system state (help info lists them)")
-def _info(m: Monitor, args: list[str], rest: str) -> str:
+def _info(m: Monitor, form: str, rest: str) -> str:
     words = rest.split()
     if not words:
-        return _help(m, [""], "info")
+        return _help(m, "", "info")
     if words[0] not in info.ITEMS:
         raise MonitorError(f"unknown command: 'info {words[0]}'{suggest(words[0], info.ITEMS)}")
-    return m.invoke(lambda: info.ITEMS[words[0]][1](m.machine))
+    return m.machine.invoke(lambda: info.ITEMS[words[0]][1](m.machine))
 
 
 # ---- run control ------------------------------------------------------------------------------------------------
-@entry("stop", "", "stop emulation")
-def _stop(m: Monitor, args: list[str], rest: str) -> str:
-    m.machine.pause()
-    return ""
+def _plain(name: str, text: str, act: Callable[[Machine], None]) -> None:
+    @entry(name, "", text)
+    def run(m: Monitor, form: str, rest: str) -> str:
+        act(m.machine)
+        return ""
+
+
+_plain("stop", "stop emulation", Machine.pause)
+_plain("system_reset", "reset the system", Machine.reset)
+_plain("system_powerdown", "send system power down event", Machine.powerdown)
+_plain("quit", "quit the emulator", Machine.quit)
+_plain("nmi", "inject an NMI", Machine.nmi)
 
 
 @entry("cont", "", "resume emulation")
-def _cont(m: Monitor, args: list[str], rest: str) -> str:
+def _cont(m: Monitor, form: str, rest: str) -> str:
     if m.machine.ended:
         raise MonitorError("Error: Resetting the Virtual Machine is required")
     m.machine.resume()
     return ""
 
 
-@entry("system_reset", "", "reset the system")
-def _reset(m: Monitor, args: list[str], rest: str) -> str:
-    m.machine.reset()
-    return ""
-
-
-@entry("system_powerdown", "", "send system power down event")
-def _powerdown(m: Monitor, args: list[str], rest: str) -> str:
-    m.machine.powerdown()
-    return ""
-
-
-@entry("quit", "", "quit the emulator")
-def _quit(m: Monitor, args: list[str], rest: str) -> str:
-    m.machine.quit()
-    return ""
-
-
-@entry("nmi", "", "inject an NMI")
-def _nmi(m: Monitor, args: list[str], rest: str) -> str:
-    m.machine.nmi()
-    return ""
-
-
 @entry("cpu", "index", "set the default CPU (there is one, 0)")
-def _cpu(m: Monitor, args: list[str], rest: str) -> str:
+def _cpu(m: Monitor, form: str, rest: str) -> str:
     if m.number(rest, "cpu index"):
         raise MonitorError("Error: invalid CPU index")
     return ""
 
 
 # ---- memory and ports -------------------------------------------------------------------------------------------
-def _dump(m: Monitor, args: list[str], rest: str, physical: bool) -> str:
-    form = Format.parse(args[0], m.memory_format)
+def _dump(m: Monitor, form: str, rest: str, physical: bool) -> str:
+    shape = Format.parse(form, m.memory_format)
     regs = m.machine.regs
     address = m.number(rest, f"{'xp' if physical else 'x'} /fmt addr")
-    m.memory_format = form
+    m.memory_format = shape
     read: dump.Read = m.machine.peek if physical else m.machine.read_virt
     if not physical and not m.wide:
         address &= 0xFFFFFFFF
-    if form.kind == "i":
-        return m.invoke(lambda: dump.disassembly(read, address, form.count, dump.code_bits(regs)))
-    return m.invoke(lambda: dump.memory(read, address, form, 16 if physical or m.wide else 8))
+    if shape.kind == "i":
+        return m.machine.invoke(lambda: dump.disassembly(read, address, shape.count, dump.code_bits(regs)))
+    return m.machine.invoke(lambda: dump.memory(read, address, shape, 16 if physical or m.wide else 8))
 
 
 @entry("x", "/fmt addr", "virtual memory dump starting at 'addr'")
-def _x(m: Monitor, args: list[str], rest: str) -> str:
-    return _dump(m, args, rest, physical=False)
+def _x(m: Monitor, form: str, rest: str) -> str:
+    return _dump(m, form, rest, physical=False)
 
 
 @entry("xp", "/fmt addr", "physical memory dump starting at 'addr'")
-def _xp(m: Monitor, args: list[str], rest: str) -> str:
-    return _dump(m, args, rest, physical=True)
+def _xp(m: Monitor, form: str, rest: str) -> str:
+    return _dump(m, form, rest, physical=True)
 
 
 @entry("print", "/fmt expr", "print expression value (use $reg for CPU register access)")
-def _print(m: Monitor, args: list[str], rest: str) -> str:
-    form = Format.parse(args[0], Format(kind="d"))
-    return form.short(m.number(rest, "print /fmt expr"))
+def _print(m: Monitor, form: str, rest: str) -> str:
+    return Format.parse(form, Format(kind="d")).short(m.number(rest, "print /fmt expr"))
 
 
 @entry("i", "/fmt addr", "I/O port read")
-def _in(m: Monitor, args: list[str], rest: str) -> str:
-    size = Format.parse(args[0], Format(size=1)).size
+def _in(m: Monitor, form: str, rest: str) -> str:
+    size = Format.parse(form, Format(size=1)).size
     port = m.number(rest, "i /fmt addr") & 0xFFFF
     if size > 4:
         raise MonitorError("a port is read by bytes (b), halfwords (h) or words (w)")
     bus = m.machine.engine.bus
-    return m.invoke(lambda: f"port{'bwl'[size.bit_length() - 1]}[{port:#06x}] = {bus.inp(port, size):#0{size * 2 + 2}x}")
+    return m.machine.invoke(lambda: f"port{'bwl'[size.bit_length() - 1]}[{port:#06x}] = {bus.inp(port, size):#0{size * 2 + 2}x}")
 
 
 @entry("o", "/fmt addr value", "I/O port write")
-def _out(m: Monitor, args: list[str], rest: str) -> str:
-    size = Format.parse(args[0], Format(size=1)).size
+def _out(m: Monitor, form: str, rest: str) -> str:
+    size = Format.parse(form, Format(size=1)).size
     port, value = m.numbers(rest, 2, 2, "o /fmt addr value")
     if size > 4:
         raise MonitorError("a port is written by bytes (b), halfwords (h) or words (w)")
@@ -222,14 +201,14 @@ def _out(m: Monitor, args: list[str], rest: str) -> str:
 
 
 @entry("gva2gpa", "addr", "print the guest physical address corresponding to a guest virtual address")
-def _gva2gpa(m: Monitor, args: list[str], rest: str) -> str:
+def _gva2gpa(m: Monitor, form: str, rest: str) -> str:
     address = m.number(rest, "gva2gpa addr")
     found = m.machine.invoke(lambda: m.machine.engine.virt_to_phys(address))
     return "Unmapped" if found is None else f"gpa: {found:#x}"
 
 
 @entry("sum", "addr size", "compute the checksum of a memory region")
-def _sum(m: Monitor, args: list[str], rest: str) -> str:
+def _sum(m: Monitor, form: str, rest: str) -> str:
     start, size = m.numbers(rest, 2, 2, "sum addr size")
     if size > 1 << 30:
         raise MonitorError("the region is too large")
@@ -249,18 +228,18 @@ def _save(m: Monitor, rest: str, usage: str, physical: bool) -> str:
 
 
 @entry("memsave", "addr size file", "save to disk virtual memory dump starting at 'addr' of size 'size'")
-def _memsave(m: Monitor, args: list[str], rest: str) -> str:
+def _memsave(m: Monitor, form: str, rest: str) -> str:
     return _save(m, rest, "memsave addr size file", physical=False)
 
 
 @entry("pmemsave", "addr size file", "save to disk physical memory dump starting at 'addr' of size 'size'")
-def _pmemsave(m: Monitor, args: list[str], rest: str) -> str:
+def _pmemsave(m: Monitor, form: str, rest: str) -> str:
     return _save(m, rest, "pmemsave addr size file", physical=True)
 
 
 # ---- input and output -------------------------------------------------------------------------------------------
 @entry("sendkey", "keys [hold_ms]", "send keys to the VM (e.g. 'sendkey ctrl-alt-f1', default hold time=100 ms)")
-def _sendkey(m: Monitor, args: list[str], rest: str) -> str:
+def _sendkey(m: Monitor, form: str, rest: str) -> str:
     words = rest.split()
     if not 1 <= len(words) <= 2:
         raise MonitorError("usage: sendkey keys [hold_ms]")
@@ -274,7 +253,7 @@ def _sendkey(m: Monitor, args: list[str], rest: str) -> str:
 
 
 @entry("type", "text", "type a text, with \\n for Enter (ours)")
-def _type(m: Monitor, args: list[str], rest: str) -> str:
+def _type(m: Monitor, form: str, rest: str) -> str:
     m.machine.keyboard.type(rest.replace("\\n", "\n").replace("\\t", "\t"))
     return ""
 
@@ -284,7 +263,7 @@ def _signed(value: int) -> int:
 
 
 @entry("mouse_move", "dx dy [dz]", "send mouse move events")
-def _mouse_move(m: Monitor, args: list[str], rest: str) -> str:
+def _mouse_move(m: Monitor, form: str, rest: str) -> str:
     values = [_signed(v) for v in m.numbers(rest, 2, 3, "mouse_move dx dy [dz]")]
     if any(abs(v) > 32767 for v in values):
         raise MonitorError("that is more than a mouse can move")
@@ -295,7 +274,7 @@ def _mouse_move(m: Monitor, args: list[str], rest: str) -> str:
 
 
 @entry("mouse_button", "state", "change mouse button state (1=L, 2=R, 4=M)")
-def _mouse_button(m: Monitor, args: list[str], rest: str) -> str:
+def _mouse_button(m: Monitor, form: str, rest: str) -> str:
     state = m.number(rest, "mouse_button state")
     for name, bit in MOUSE_BITS:
         if (name in m.machine.mouse.buttons) != bool(state & bit):
@@ -304,7 +283,7 @@ def _mouse_button(m: Monitor, args: list[str], rest: str) -> str:
 
 
 @entry("screendump", "filename [-f format]", "save screen into PPM image 'filename' (or PNG)")
-def _screendump(m: Monitor, args: list[str], rest: str) -> str:
+def _screendump(m: Monitor, form: str, rest: str) -> str:
     words, kind = rest.split(), ""
     if "-f" in words[:-1]:
         k = words.index("-f")
@@ -317,7 +296,7 @@ def _screendump(m: Monitor, args: list[str], rest: str) -> str:
 
 
 @entry("wavcapture", "path", "capture the PC speaker to a wave file")
-def _wavcapture(m: Monitor, args: list[str], rest: str) -> str:
+def _wavcapture(m: Monitor, form: str, rest: str) -> str:
     if not rest:
         raise MonitorError("usage: wavcapture path")
     m.machine.speaker.record(rest.split()[0])
@@ -325,14 +304,14 @@ def _wavcapture(m: Monitor, args: list[str], rest: str) -> str:
 
 
 @entry("stopcapture", "", "stop capture")
-def _stopcapture(m: Monitor, args: list[str], rest: str) -> str:
+def _stopcapture(m: Monitor, form: str, rest: str) -> str:
     m.machine.speaker.stop()
     return ""
 
 
 # ---- media ------------------------------------------------------------------------------------------------------
 @entry("eject", "[-f] device", "eject a removable medium (use -f to force it)")
-def _eject(m: Monitor, args: list[str], rest: str) -> str:
+def _eject(m: Monitor, form: str, rest: str) -> str:
     words = rest.split()
     force = "-f" in words
     words = [w for w in words if w != "-f"]
@@ -347,7 +326,7 @@ def _eject(m: Monitor, args: list[str], rest: str) -> str:
 
 
 @entry("change", "device filename [format [read-only-mode]]", "change a removable medium")
-def _change(m: Monitor, args: list[str], rest: str) -> str:
+def _change(m: Monitor, form: str, rest: str) -> str:
     words = rest.split()
     if not 2 <= len(words) <= 4:
         raise MonitorError("usage: change device filename [format [read-only-mode]]")
@@ -364,7 +343,7 @@ def _change(m: Monitor, args: list[str], rest: str) -> str:
 
 
 @entry("log", "item1[,...]", "activate logging of the specified items (none: switch it off)")
-def _log(m: Monitor, args: list[str], rest: str) -> str:
+def _log(m: Monitor, form: str, rest: str) -> str:
     if not rest:
         return "Log items (comma separated):\n" + "\n".join(f"{n:<10} {t}" for n, t in LOG_ITEMS.items())
     m.machine.set_log(rest)
