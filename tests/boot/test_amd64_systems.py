@@ -1,39 +1,23 @@
 """Other 64-bit systems as they come: memtest86+, debian-installer by serial, Xen with Debian's kernel as its first domain."""
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
-from guests import GuestUnavailable
-from guests64 import Guests64, find_guests64, initramfs64
+from guests64 import initramfs64
 
 import emu
-
-
-@pytest.fixture(scope="module")
-def guests64() -> Guests64:
-    return find_guests64()
-
-
-def need(guests: Guests64, name: str) -> Path:
-    try:
-        return getattr(guests, name)
-    except GuestUnavailable as reason:
-        pytest.skip(str(reason))
 
 
 @pytest.mark.parametrize("mmu", ["tlb", "shadow"])
 def test_memtest_passes(guests64, mmu):
     """A whole pass over 16 MB, the bit fade test's waits of 160 s included; an instruction is 16 ns, so they are short."""
-    kernel = need(guests64, "memtest")
-    with emu.Machine(memory="16M", kernel=kernel, append="console=ttyS0,115200", icount_shift=4, mmu=mmu) as vm:
+    with emu.Machine(memory="16M", kernel=guests64.memtest, append="console=ttyS0,115200", icount_shift=4, mmu=mmu) as vm:
         text = vm.serial.expect("Pass:  1        Errors: 0", timeout=600).before
         assert "Memtest86+ v6" in text and "16MB" in text
         assert "Errors: 1" not in text
 
 
 def test_installer_asks_for_the_language(guests64):
-    folder = need(guests64, "installer")
+    folder = guests64.installer()
     with emu.Machine(memory="1G", kernel=folder / "linux", initrd=folder / "initrd.gz",
                      append="console=ttyS0 --- quiet") as vm:
         text = vm.serial.expect("Select a language", timeout=300).before
@@ -46,8 +30,8 @@ def test_installer_asks_for_the_language(guests64):
 def test_xen_runs_debian_as_its_first_domain(guests64, tmp_path):
     initrd = tmp_path / "initrd.gz"
     initrd.write_bytes(initramfs64(guests64))
-    modules = f"{need(guests64, 'kernel')} console=hvc0,{initrd}"
-    with emu.Machine(memory="512M", hpet=True, kernel=need(guests64, "xen"), initrd=modules,
+    modules = f"{guests64.kernel} console=hvc0,{initrd}"
+    with emu.Machine(memory="512M", hpet=True, kernel=guests64.xen, initrd=modules,
                      append="console=com1 com1=115200,8n1 loglvl=all") as vm:
         text = vm.serial.expect("/ # ", timeout=60).before
         assert "*** Building a PV Dom0 ***" in text and "TSC deadline timer enabled" in text

@@ -8,8 +8,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from guests import GuestUnavailable
-from guests64 import Guests64, find_guests64, initramfs64
+from guests import Guests, busybox_initramfs
+from guests64 import initramfs64
 from process import EMU, ENV
 from test_linux_userspace import HARMLESS, run
 
@@ -24,17 +24,7 @@ DATA = b"".join(b"%d line of %d\n" % (k * k % 8191, k) for k in range(100_000))
 
 
 @pytest.fixture(scope="module")
-def guests64() -> Guests64:
-    try:
-        guests = find_guests64()
-        assert guests.kernel and guests.busybox
-        return guests
-    except GuestUnavailable as reason:
-        pytest.skip(str(reason))
-
-
-@pytest.fixture(scope="module")
-def initrd64(guests64: Guests64, guests, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def initrd64(guests64: Guests, guests, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("amd64") / "initrd.gz"
     path.write_bytes(initramfs64(guests64, {"data": File(DATA), "bin/busybox32": File(guests.busybox, 0o755)}))
     return path
@@ -135,7 +125,7 @@ def test_drop_in(guests64, initrd64, tmp_path):
     """`emu run` needs no -cpu for it, and emu-system-x86_64 is QEMU's command line."""
     archive = tmp_path / "initrd.gz"
     init = "#!/bin/sh\necho hello from $(uname -m)\npoweroff -f\n"
-    archive.write_bytes(emu_initramfs(guests64, init))
+    archive.write_bytes(busybox_initramfs(guests64.busybox, init=init))
     drop_in = [EMU[0], "-P", "-c", "import sys; from emu.cli.qemu import main_x86_64; sys.exit(main_x86_64())"]
     for argv in ([*EMU, "run"], drop_in):
         command = [*argv, "-m", "256", "-kernel", str(guests64.kernel), "-initrd", str(archive), "-append",
@@ -143,8 +133,3 @@ def test_drop_in(guests64, initrd64, tmp_path):
         done = subprocess.run(command, env=ENV, stdin=subprocess.DEVNULL, capture_output=True, timeout=300)
         assert b"hello from x86_64" in done.stdout, done.stderr
         assert done.returncode == 0
-
-
-def emu_initramfs(guests64: Guests64, init: str) -> bytes:
-    from guests import busybox_initramfs
-    return busybox_initramfs(guests64.busybox, init=init)

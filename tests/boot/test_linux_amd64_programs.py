@@ -10,8 +10,7 @@ import subprocess
 import zlib
 
 import pytest
-from guests import GuestUnavailable
-from guests64 import PYTHON_TESTS, find_guests64, initramfs64
+from guests64 import PYTHON_TESTS, initramfs64, userland
 
 import emu
 from emu.images.cpio import File
@@ -37,17 +36,12 @@ def data() -> bytes:
 
 
 @pytest.fixture(scope="module", params=CPUS)
-def vm(request, data, tmp_path_factory):
-    try:
-        guests = find_guests64()
-        archive = initramfs64(guests, guests.userland() | {"data": File(data), "host.xz": File(lzma.compress(data, preset=1))})
-        kernel = guests.kernel
-    except GuestUnavailable as reason:
-        pytest.skip(str(reason))
+def vm(request, guests64, data, tmp_path_factory):
+    extra = userland(guests64) | {"data": File(data), "host.xz": File(lzma.compress(data, preset=1))}
     initrd = tmp_path_factory.mktemp("amd64") / "initrd.gz"
-    initrd.write_bytes(archive)
+    initrd.write_bytes(initramfs64(guests64, extra))
     cpu = CPUS[request.param]
-    with emu.Machine(memory="512M", cpu=cpu, kernel=kernel, initrd=initrd, append="console=ttyS0 quiet") as machine:
+    with emu.Machine(memory="512M", cpu=cpu, kernel=guests64.kernel, initrd=initrd, append="console=ttyS0 quiet") as machine:
         machine.serial.expect(PROMPT, timeout=120)
         machine.serial.send("export LC_ALL=C.UTF-8 PATH=/usr/bin:/bin; stty -echo\n")
         machine.serial.expect(PROMPT, timeout=10)

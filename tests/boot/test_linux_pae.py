@@ -8,8 +8,6 @@ import emu
 
 @pytest.mark.parametrize("mmu", ["tlb", "shadow"])
 def test_nx_and_page_table_checks(guests, initrd, mmu):
-    if guests.pae is None:
-        pytest.skip("no linux-image-686-pae among the guests")
     with emu.Machine(memory="256M", kernel=guests.pae, initrd=initrd, append="console=ttyS0", mmu=mmu) as vm:
         log = vm.serial.expect("/ # ", timeout=120).before
         assert "NX (Execute Disable) protection: active" in log

@@ -1,7 +1,6 @@
 """Small systems as published, from floppy, disk and CD, read off the screen; with SeaBIOS and with our own BIOS.
 
-EMU_GUESTS/images holds the free images (mikeos.flp, mikeos.iso, freedos722.img, bootos-os.img, tetros.img); GRUB's rescue media,
-iPXE, isolinux and memtest86+ are Debian's packages unpacked beside it.  What is not there is skipped.
+The free images and Debian's packages (GRUB's rescue media, iPXE, isolinux, memtest86+) as guests.py finds or fetches them.
 """
 from __future__ import annotations
 
@@ -15,31 +14,11 @@ from guests import Guests
 
 import emu
 
-VGA_ROM = Path(emu.__file__).resolve().parent.parent / "roms" / "vgabios.bin"
-
-
-@pytest.fixture
-def folder(guests: Guests) -> Path:
-    """Where the guests lie."""
-    return guests.kernel.parents[2]
-
-
-def need(folder: Path, pattern: str) -> Path:
-    found = sorted(folder.glob(pattern))
-    if not found:
-        pytest.skip(f"no {pattern} among the guests")
-    return found[-1]
-
 
 @pytest.fixture(params=["seabios", "own"])
-def firmware(request: pytest.FixtureRequest, folder: Path) -> dict[str, Path]:
-    """Options for the machine: one firmware or the other; SeaBIOS's VGA BIOS with it, and as long as there is none of ours."""
-    options = {}
-    if request.param == "seabios" or not VGA_ROM.exists():
-        options["vga_rom"] = need(folder, "seabios-*/usr/share/seabios/vgabios-stdvga.bin")
-    if request.param == "seabios":
-        options["firmware"] = need(folder, "seabios-*/usr/share/seabios/bios.bin")
-    return options
+def firmware(request: pytest.FixtureRequest, guests: Guests) -> dict[str, Path]:
+    """Options for the machine: SeaBIOS with its VGA BIOS, or ours."""
+    return {"firmware": guests.seabios, "vga_rom": guests.vgabios} if request.param == "seabios" else {}
 
 
 def copy(image: Path, tmp_path: Path) -> Path:
@@ -54,9 +33,9 @@ GRUB = [("floppy.img", "fda", "(fd0)"), ("cdrom.iso", "cdrom", "(cd)"), ("usb.im
 
 
 @pytest.mark.parametrize(("name", "drive", "device"), GRUB, ids=[g[1] for g in GRUB])
-def test_grub(folder, firmware, name, drive, device):
+def test_grub(guests, firmware, name, drive, device):
     """GRUB's shell from each kind of medium: devices, PCI, power off."""
-    image = need(folder, f"grub-rescue-pc-*/usr/lib/grub-rescue/grub-rescue-{name}")
+    image = guests.grub(name)
     with emu.Machine(memory="64M", snapshot=drive != "cdrom", icount_shift=4, **firmware, **{drive: image}) as vm:
         vm.screen.expect("GNU GRUB", timeout=30)
         vm.keyboard.type("c")
@@ -78,9 +57,9 @@ def dos(vm: emu.Machine, command: str, answer: str) -> None:
     vm.screen.expect(re.compile(answer), timeout=60)
 
 
-def test_freedos(folder, firmware, tmp_path):
+def test_freedos(guests, firmware, tmp_path):
     """Commands, a program made by DEBUG and by NASM, files that stay."""
-    image = copy(need(folder, "images/freedos722.img"), tmp_path)
+    image = copy(guests.image("freedos722.img"), tmp_path)
     with emu.Machine(memory="16M", fda=image, **firmware) as vm:
         vm.screen.expect(re.compile(r"A:\\>"), timeout=60)
         dos(vm, "dir", r"bytes free")
@@ -105,9 +84,9 @@ def test_freedos(folder, firmware, tmp_path):
 
 # ---- others -------------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("drive", ["fda", "cdrom"])
-def test_mikeos(folder, firmware, drive):
+def test_mikeos(guests, firmware, drive):
     """Its command line, from a floppy and from a CD's emulated floppy."""
-    image = need(folder, "images/mikeos.flp" if drive == "fda" else "images/mikeos.iso")
+    image = guests.image("mikeos.flp" if drive == "fda" else "mikeos.iso")
     with emu.Machine(memory="16M", snapshot=drive == "fda", **firmware, **{drive: image}) as vm:
         vm.screen.expect("Please select an interface", timeout=30)
         vm.keyboard.press("right")
@@ -117,17 +96,17 @@ def test_mikeos(folder, firmware, drive):
         vm.screen.expect(re.compile("KERNEL.BIN"), timeout=20)
 
 
-def test_bootos(folder, firmware, tmp_path):
+def test_bootos(guests, firmware, tmp_path):
     """A monitor in one sector: it enters a program, saves it on the floppy and runs it."""
-    with emu.Machine(memory="16M", fda=emu.Disk(need(folder, "images/bootos-os.img"), snapshot=True), **firmware) as vm:
+    with emu.Machine(memory="16M", fda=emu.Disk(guests.image("bootos-os.img"), snapshot=True), **firmware) as vm:
         vm.screen.expect(re.compile(r"\$"), timeout=30)
         vm.keyboard.type("ver\n")
         vm.screen.expect("bootOS", timeout=20)
 
 
-def test_tetros(folder, firmware):
+def test_tetros(guests, firmware):
     """Pieces fall by the BIOS timer and move by its keyboard."""
-    with emu.Machine(memory="16M", fda=emu.Disk(need(folder, "images/tetros.img"), snapshot=True), **firmware) as vm:
+    with emu.Machine(memory="16M", fda=emu.Disk(guests.image("tetros.img"), snapshot=True), **firmware) as vm:
         vm.run(5)
         first = vm.screen.cells()
         vm.run(3)
@@ -138,9 +117,9 @@ def test_tetros(folder, firmware):
         assert (vm.screen.cells() != fallen).any()
 
 
-def test_ipxe_shell(folder, firmware):
+def test_ipxe_shell(guests, firmware):
     """iPXE's CD: isolinux loads it, Ctrl-B leads to its command line."""
-    with emu.Machine(memory="64M", cdrom=need(folder, "ipxe-*/usr/lib/ipxe/ipxe.iso"), **firmware) as vm:
+    with emu.Machine(memory="64M", cdrom=guests.common("ipxe", "usr/lib/ipxe/ipxe.iso"), **firmware) as vm:
         vm.screen.expect("Press Ctrl-B", timeout=30)
         vm.keyboard.press("ctrl-b")
         vm.screen.expect("iPXE>", timeout=30)
@@ -149,16 +128,16 @@ def test_ipxe_shell(folder, firmware):
 
 
 @pytest.fixture
-def isolinux(folder, tmp_path) -> Path:
+def isolinux(guests, tmp_path) -> Path:
     """A CD with isolinux and memtest86+."""
     if not shutil.which("xorriso"):
         pytest.skip("xorriso makes the CD")
     tree = tmp_path / "tree" / "isolinux"
     tree.mkdir(parents=True)
-    for pattern, name in (("isolinux-*/usr/lib/ISOLINUX/isolinux.bin", "isolinux.bin"),
-                          ("syslinux-common-*/usr/lib/syslinux/modules/bios/ldlinux.c32", "ldlinux.c32"),
-                          ("memtest86+-*/boot/memtest86+ia32.bin", "memtest")):
-        shutil.copyfile(need(folder, pattern), tree / name)
+    for file, name in ((guests.common("isolinux", "usr/lib/ISOLINUX/isolinux.bin"), "isolinux.bin"),
+                       (guests.common("syslinux-common", "usr/lib/syslinux/modules/bios/ldlinux.c32"), "ldlinux.c32"),
+                       (guests.memtest, "memtest")):
+        shutil.copyfile(file, tree / name)
     (tree / "isolinux.cfg").write_text("PROMPT 1\nTIMEOUT 0\nLABEL memtest\n  KERNEL memtest\n")
     iso = tmp_path / "cd.iso"
     boot = ["-b", "isolinux/isolinux.bin", "-c", "isolinux/boot.cat", "-no-emul-boot", "-boot-load-size", "4", "-boot-info-table"]

@@ -12,8 +12,6 @@ LOG_PORT = 0x402            # where SeaBIOS writes its log on QEMU
 
 @pytest.mark.parametrize("mmu", ["tlb", "shadow"])
 def test_post_to_no_bootable_device(guests, mmu):
-    if guests.seabios is None:
-        pytest.skip("no seabios among the guests")
     with emu.Machine(memory="64M", firmware=guests.seabios, mmu=mmu) as vm:
         log = DebugCon("seabios-log")
         log.attach(vm.engine.clock)

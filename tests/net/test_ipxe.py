@@ -1,11 +1,10 @@
 """Network boot: iPXE, with its own drivers and TCP, loads Debian's i386 kernel over TFTP and over HTTP, and the kernel starts.
 
-Needs Debian's packages ipxe and ipxe-qemu, installed or unpacked in EMU_GUESTS.  The guest's clock runs 16 ns an instruction:
+From Debian's packages ipxe and ipxe-qemu.  The guest's clock runs 16 ns an instruction:
 iPXE spends most of its time waiting for it.
 """
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -16,16 +15,6 @@ from emu import Nic, Peer, UserConfig
 
 CARDS = ("e1000", "ne2k_pci")
 SCRIPT = "#!ipxe\nkernel {0}vmlinuz console=ttyS0 quiet initrd=initrd.gz\ninitrd {0}initrd.gz\nboot\n"
-
-
-def find(pattern: str) -> Path:
-    """A file of the packages; skips where it is missing."""
-    for root in (Path(os.environ.get("EMU_GUESTS", "/")) / "ipxe-all", Path(os.environ.get("EMU_GUESTS", "/")) / "ipxe-qemu-all",
-                 Path("/")):
-        found = sorted(root.glob(pattern))
-        if found:
-            return found[0]
-    pytest.skip(f"{pattern} is not here; it is in Debian's ipxe and ipxe-qemu")
 
 
 @pytest.fixture(scope="module")
@@ -46,22 +35,23 @@ def boots(nic: Nic, **options: object) -> None:
 
 
 @pytest.mark.parametrize("model", CARDS)
-def test_the_kernel_image_loads_linux_by_tftp(tftp: Path, model: str) -> None:
-    boots(Nic(model, netdev=UserConfig(tftp=tftp, bootfile="boot.ipxe")), kernel=find("boot/ipxe.lkrn"))
+def test_the_kernel_image_loads_linux_by_tftp(guests: Guests, tftp: Path, model: str) -> None:
+    boots(Nic(model, netdev=UserConfig(tftp=tftp, bootfile="boot.ipxe")), kernel=guests.common("ipxe", "boot/ipxe.lkrn"))
 
 
-def test_the_cd_loads_linux_by_tftp(tftp: Path) -> None:
-    boots(Nic(netdev=UserConfig(tftp=tftp, bootfile="boot.ipxe")), cdrom=find("usr/lib/ipxe/ipxe.iso"), boot="d")
+def test_the_cd_loads_linux_by_tftp(guests: Guests, tftp: Path) -> None:
+    boots(Nic(netdev=UserConfig(tftp=tftp, bootfile="boot.ipxe")), cdrom=guests.common("ipxe", "usr/lib/ipxe/ipxe.iso"),
+          boot="d")
 
 
 @pytest.mark.parametrize("model", CARDS)
-def test_http_by_a_peer(tftp: Path, tmp_path: Path, model: str) -> None:
+def test_http_by_a_peer(guests: Guests, tftp: Path, tmp_path: Path, model: str) -> None:
     """The script is iPXE's initrd; names, addresses and HTTP come from functions in this process."""
     lan = Peer("10.7.0.1", dhcp="10.7.0.20", names={"server.lan": "10.7.0.1"})
     lan.serve_http({f"/{name}": (tftp / name).read_bytes() for name in ("vmlinuz", "initrd.gz")})
     script = tmp_path / "http.ipxe"
     script.write_text(SCRIPT.replace("#!ipxe\n", "#!ipxe\ndhcp\n").format("http://server.lan/"))
-    boots(Nic(model, peer=lan), kernel=find("boot/ipxe.lkrn"), initrd=script)
+    boots(Nic(model, peer=lan), kernel=guests.common("ipxe", "boot/ipxe.lkrn"), initrd=script)
 
 
 @pytest.mark.parametrize("firmware", ["ours", "seabios"])
@@ -69,10 +59,8 @@ def test_http_by_a_peer(tftp: Path, tmp_path: Path, model: str) -> None:
 def test_boot_n_starts_the_card_s_rom(guests: Guests, tftp: Path, model: str, firmware: str) -> None:
     options: dict[str, object] = {}
     if firmware == "seabios":
-        if guests.seabios is None:
-            pytest.skip("Debian's seabios is not here")
         options["firmware"] = guests.seabios
-    rom = find(f"usr/lib/ipxe/qemu/pxe-{model}.rom")
+    rom = guests.common("ipxe-qemu", f"usr/lib/ipxe/qemu/pxe-{model}.rom")
     boots(Nic(model, romfile=str(rom), netdev=UserConfig(tftp=tftp, bootfile="boot.ipxe")), boot="n", **options)
 
 
