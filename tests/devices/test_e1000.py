@@ -370,6 +370,20 @@ def test_random_descriptors_stay_inside():
         card.sent()
 
 
+@pytest.mark.parametrize("hdrlen, mss", [(54, 60000), (60, 10), (255, 1)])
+def test_a_context_in_the_middle_of_a_segmented_packet_ends_it(hdrlen, mss):
+    """Other sizes than those what is gathered was checked for: nothing may be written behind the frame."""
+    card = Card()
+    card.poke(TX_BUF, bytes(range(256)) * 256)
+    first, other = (context(14, 24, 33, 34, 50, 0, 60000, 0x07, *sizes) for sizes in ((54, 8000), (hdrlen, mss)))
+    card.queue(first, data(TX_BUF, 6000, 0x04), other, data(TX_BUF, min(60000, 40 * mss), 0x04), data(TX_BUF, 54, 0x05))
+    assert card.r(TDH) == 5
+    assert all(len(frame) <= 16376 for frame in card.sent())
+    state = card.dev.save()
+    card.dev.load(state)
+    assert card.dev.save() == state
+
+
 def test_a_frame_received_into_the_cards_own_registers(tmp_path):
     """Loopback into TDT: every frame would start the transmitter anew, within itself."""
     image = tmp_path / "guest"
