@@ -1,8 +1,9 @@
 """AT attachment: task file, PIO and DMA protocols of a drive, and the cable it hangs on; see ide.pxd.
 
 Time: a command takes as long as its drive says, on the virtual clock; data that DMA moves arrives all at once at the end of it.
-A channel without drives reads as zeros (QEMU; a real cable floats with DD7 low).  When only the master is there it answers
-for the slave: status 0, the other registers its own (ATA/ATAPI-6, 9.16.1).
+A channel without drives reads as zeros (QEMU; a real cable floats with DD7 low).  When only the master is there, the slave's
+registers but Device read as zeros too.  ATA/ATAPI-6, 9.16.1, wants that of the status and lets the master answer for the
+rest; its signature is then seen twice, and Bochs' BIOS waits for a CD drive that is not there.  (QEMU, Bochs: zeros.)
 Not emulated: overlap and queueing, cable select, PIO and DMA timings, CRC errors.
 Spec: ATA/ATAPI-6 (T13/1410D revision 3b), chapters 5 to 9.
 """
@@ -385,7 +386,7 @@ cdef class IdeChannel(Device):
         """Command block registers 1-7."""
         cdef void *p = self.active()
         if p == NULL:
-            if self.master is None or off == 7:
+            if self.master is None or off != 6:
                 return 0
             p = <void *>self.master
         if off == 6:

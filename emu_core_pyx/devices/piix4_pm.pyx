@@ -2,6 +2,8 @@
 
 Soft-off (S5) is SUS_TYP 0 with SUS_EN.  Writing ACPI_ENABLE to the SMI command port sets SCI_EN directly: no
 SMM code is needed.
+DEVIATION: APMC_EN is set at reset.  The processor has no SMM; a BIOS that finds the bit set (SeaBIOS of 256 KiB, Bochs') takes
+its SMM code to be in place and does not wait for the SMI that would put it there.  QEMU without SMM does the same.
 Not emulated: SMI sources but the APM command (pulsed on `smi` when APMC_EN), device monitors, clock control,
 S1-S4 sleep (the processor goes on), GPI/GPO pins (stored).
 Spec: Intel 82371AB (PIIX4) data sheet (order 290562), chapter 7; ACPI 1.0b, chapter 4.7.
@@ -107,6 +109,7 @@ cdef class Piix4Pm(PciDevice):
         PciDevice.reset(self)
         self.pmsts = self.pmen = self.pmcntrl = self.gpsts = self.gpen = 0
         self.apmc = self.apms = 0
+        self.config_write(DEVACTB, 4, APMC_EN)
         for k in range(64):
             self.regs[k] = 0
         for k in range(16):
