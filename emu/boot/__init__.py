@@ -82,12 +82,12 @@ def plan_boot(kernel: Path, initrd: str | None, append: str, ram_bytes: int, rsd
     if firmware:
         raise ImageError(f"kernel {str(kernel)!r}: a firmware starts Linux and Multiboot images only; leave -bios away")
     if elf.recognise(image):
-        program = elf.parse(image, kernel)
+        program = elf.parse(image, kernel, ram_bytes)
         if pvh.entry(program) is not None:
             return pvh.plan(program, kernel, initrd, append, ram_bytes, rsdp)
         if initrd and program.bits == 32:
             raise ImageError(f"kernel {str(kernel)!r} is a plain ELF file, which has no way to be given an initrd")
-        return elf.plan(program, kernel, ram_bytes)
+        return elf.plan(program, kernel)
     hint = " (it looks compressed: unpack it first)" if image[:2] in (b"BZ", b"\xfd7", b"\x28\xb5") else ""
     if len(image) < 0x1000:
         hint = f" (it is only {len(image)} bytes long: cut off?)"

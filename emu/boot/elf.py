@@ -61,8 +61,8 @@ def _notes(data: bytes) -> list[tuple[bytes, int, bytes]]:
     return out
 
 
-def parse(image: bytes, path: Path) -> Elf:
-    """Segments, notes and entry of an x86 executable; ImageError in words."""
+def parse(image: bytes, path: Path, ram_bytes: int) -> Elf:
+    """Segments, notes and entry of an x86 executable; ImageError in words, before memory is taken for what has no room."""
     name = repr(str(path))
     wide = image[4:5] == bytes([ELFCLASS64])
     if len(image) < (64 if wide else 52):
@@ -83,20 +83,27 @@ def parse(image: bytes, path: Path) -> Elf:
     segments = []
     notes: list[tuple[bytes, int, bytes]] = []
     start = entry
+    total = scanned = 0
     for k in range(phnum):
         if wide:
             kind, _, offset, vaddr, paddr, filesz, memsz = struct.unpack_from("<IIQQQQQ", image, phoff + phentsize * k)
         else:
             kind, offset, vaddr, paddr, filesz, memsz = struct.unpack_from("<6I", image, phoff + phentsize * k)
         if kind == PT_NOTE:
-            notes += _notes(image[offset:offset + filesz])
+            scanned += filesz
+            if scanned <= len(image):           # each byte is a note once
+                notes += _notes(image[offset:offset + filesz])
         if kind != PT_LOAD or not memsz:
             continue
         if filesz > memsz or offset + filesz > len(image):
             raise ImageError(f"kernel {name} is cut off: segment {k} needs bytes up to {offset + filesz}, "
                              f"the file has {len(image)}")
-        if memsz > 1 << 31 or paddr + memsz > layout.FOUR_GIB:
+        if paddr + memsz > layout.FOUR_GIB:
             raise ImageError(f"kernel {name}: segment {k} of {memsz:#x} bytes at {paddr:#x} goes past 4 GiB")
+        check_fits(paddr, memsz, path, ram_bytes)
+        total += memsz
+        if total > ram_bytes:
+            raise ImageError(f"kernel {name}: its segments overlap, they have {total:#x} bytes up to segment {k}")
         if vaddr <= entry < vaddr + memsz:
             start = entry - vaddr + paddr       # linked high, started low with paging off
         segments.append((paddr, image[offset:offset + filesz] + bytes(memsz - filesz)))
@@ -105,20 +112,18 @@ def parse(image: bytes, path: Path) -> Elf:
     return Elf(start, segments, 64 if wide else 32, tuple(notes))
 
 
-def check_fits(segments: list[tuple[int, bytes]], path: Path, ram_bytes: int) -> None:
-    """ImageError unless every segment lies in RAM."""
+def check_fits(addr: int, size: int, path: Path, ram_bytes: int) -> None:
+    """ImageError unless the bytes lie in RAM."""
     below, _ = layout.ram_split(ram_bytes)
-    for addr, data in segments:
-        if addr + len(data) > below:
-            raise ImageError(f"kernel {str(path)!r} wants {len(data):#x} bytes at {addr:#x}; the machine has "
-                             f"{ram_bytes >> 20} MiB of memory (-m)")
+    if addr + size > below:
+        raise ImageError(f"kernel {str(path)!r} wants {size:#x} bytes at {addr:#x}; the machine has {ram_bytes >> 20} MiB of "
+                         "memory (-m)")
 
 
-def plan(elf: Elf, path: Path, ram_bytes: int) -> BootPlan:
+def plan(elf: Elf, path: Path) -> BootPlan:
     """Flat ELF32."""
     if elf.bits != 32:
         raise ImageError(f"kernel {str(path)!r} is a 64-bit ELF file without an entry for a boot loader: it needs a PVH note "
                          "(XEN_ELFNOTE_PHYS32_ENTRY) or a Multiboot header; a Linux vmlinux comes as bzImage, too")
-    check_fits(elf.segments, path, ram_bytes)
     return BootPlan("elf", pieces=list(elf.segments), entry=elf.entry, gdt=flat_gdt(8, 16),
                     registers={"esp": layout.REAL_STACK})

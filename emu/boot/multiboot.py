@@ -45,7 +45,7 @@ def recognise(image: bytes) -> bool:
     return find_header(image) is not None
 
 
-def _by_address_fields(image: bytes, offset: int, path: Path) -> elf.Elf:
+def _by_address_fields(image: bytes, offset: int, path: Path, ram_bytes: int) -> elf.Elf:
     name = repr(str(path))
     if offset + 32 > len(image):
         raise ImageError(f"kernel {name} is cut off inside its Multiboot header")
@@ -56,12 +56,9 @@ def _by_address_fields(image: bytes, offset: int, path: Path) -> elf.Elf:
     size = load_end - load if load_end else len(image) - start
     if size < 0 or start + size > len(image):
         raise ImageError(f"kernel {name} is cut off: its Multiboot header loads {size} bytes, the file has {len(image) - start}")
-    data = image[start:start + size]
-    if bss_end > load + size:
-        if bss_end - load > 1 << 31:
-            raise ImageError(f"kernel {name}: Multiboot bss_end_addr {bss_end:#x} is impossible")
-        data += bytes(bss_end - load - size)
-    return elf.Elf(entry, [(load, data)])
+    room = max(size, bss_end - load)
+    elf.check_fits(load, room, path, ram_bytes)
+    return elf.Elf(entry, [(load, image[start:start + size] + bytes(room - size))])
 
 
 def plan(image: bytes, path: Path, initrd: str | None, append: str, ram_bytes: int, vga_mib: int = 0) -> BootPlan:
@@ -73,13 +70,11 @@ def plan(image: bytes, path: Path, initrd: str | None, append: str, ram_bytes: i
     unknown = flags & 0xFFFF & ~KNOWN_REQUIRED
     if unknown:
         raise ImageError(f"kernel {name} requires Multiboot features that are not known (flags {unknown:#x})")
-    program = _by_address_fields(image, offset, path) if flags & ADDRESS_FIELDS else None
+    program = _by_address_fields(image, offset, path, ram_bytes) if flags & ADDRESS_FIELDS else None
     if program is None:
         if not elf.recognise(image):
             raise ImageError(f"kernel {name} has a Multiboot header without address fields and is not an ELF file")
-        program = elf.parse(image, path)
-    elf.check_fits(program.segments, path, ram_bytes)
-
+        program = elf.parse(image, path, ram_bytes)
     _check_low_memory(program.segments, name)
 
     out = BootPlan("multiboot", entry=program.entry, by_firmware=True, rom=ROM)

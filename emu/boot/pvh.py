@@ -11,7 +11,7 @@ from pathlib import Path
 from .. import layout
 from ..errors import ImageError
 from . import BootPlan, flat_gdt, read_image
-from .elf import Elf, check_fits
+from .elf import Elf
 
 NOTE_NAME = b"Xen"
 PHYS32_ENTRY = 18               # XEN_ELFNOTE_PHYS32_ENTRY
@@ -32,7 +32,6 @@ def plan(elf: Elf, path: Path, initrd: str | None, append: str, ram_bytes: int, 
     name = repr(str(path))
     start = entry(elf)
     assert start is not None
-    check_fits(elf.segments, path, ram_bytes)
     if not any(addr <= start < addr + len(data) for addr, data in elf.segments):
         raise ImageError(f"kernel {name}: its PVH entry {start:#x} lies outside of what is loaded")
     out = BootPlan("pvh", pieces=list(elf.segments), entry=start, gdt=flat_gdt(8, 16))

@@ -108,6 +108,8 @@ def _backing(disk: Disk, path: Path, below: Path, form: str, depth: int) -> Any:
     try:
         return _open(Disk(below, format=form or None, readonly=True, lock=disk.lock), False, depth + 1).medium
     except ImageError as error:
+        if depth:
+            raise               # the lowest one's trouble is told once, below the uppermost name
         raise ImageError(f"{str(path)!r} is based on another image: {error}") from None
 
 

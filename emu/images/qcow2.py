@@ -86,8 +86,8 @@ def read_header(fd: int, path: str) -> Header:
         raise bad("has tables at impossible places")
     backing = ""
     if backing_at:
-        raw = os.pread(fd, min(backing_n, 1023), backing_at)
-        if backing_n > 1023 or len(raw) < backing_n or b"\0" in raw:
+        raw = os.pread(fd, min(backing_n, 1023), min(backing_at, 1 << 62))
+        if not 0 < backing_n <= 1023 or len(raw) < backing_n or b"\0" in raw:
             raise bad("has an impossible name of a backing file")
         backing = os.fsdecode(raw)
     return Header(version, size, bits, l1_at, l1_n, refs_at, refs_clusters * cluster // 8, 1 << refcount_order, features,

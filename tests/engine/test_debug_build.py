@@ -86,7 +86,8 @@ def test_demo_guest(build: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "tests", ["tests/devices", "tests/mmu", "tests/isa", "tests/engine", "tests/boot/test_raw.py tests/boot/test_acpi.py"]
+    "tests",
+    ["tests/devices", "tests/mmu", "tests/images", "tests/isa", "tests/engine", "tests/boot/test_raw.py tests/boot/test_acpi.py"],
 )
 def test_suites(build: Path, tests: str) -> None:
     """Without the other emulators, which would inherit the sanitizer."""
