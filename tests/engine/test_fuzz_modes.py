@@ -1,4 +1,4 @@
-"""Random code from random states; the long run is fuzz_modes.py under the debug build, see tests/devices/README.md."""
+"""Random code from random states; the long run is fuzz_modes.py under the debug build, see README.md of tests/devices."""
 
 from __future__ import annotations
 
