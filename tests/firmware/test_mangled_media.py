@@ -36,7 +36,8 @@ def boot(**options: object) -> str:
                 return stop.reason
         regs = vm.regs
         in_bios = regs["cs_base"] >= 0xE0000 or regs["cs_base"] >= 0xC0000 and not regs["cr0"] & 1
-        assert not in_bios, f"the BIOS waits at {regs['cs']:04x}:{regs['eip']:x}\n{vm.screen.text()}"
+        handed_over = "Booting from" in vm.screen.text()  # what was started may well call the BIOS for ever
+        assert handed_over or not in_bios, f"the BIOS waits at {regs['cs']:04x}:{regs['eip']:x}\n{vm.screen.text()}"
         return "elsewhere"
 
 
