@@ -105,6 +105,7 @@ class Machine:
         self._press_power = self.door.way("powerdown", self.board.press_power)
         self._press_nmi = self.door.way("nmi", lambda: self.engine.pins.py_line(CPU_PINS["NMI"], 1))
         self._poke = self.door.way("write_phys", self._write_phys)
+        self._move_cable = self.door.way("link", self._set_link)
         self._skip = self.door.way("skip_ns", self._let_pass)
         self.serials = tuple(SerialPort(self, uart, uart.name) for uart in self.board.uarts)
         self.debugcon = SerialPort(self, self.board.debugcon, "debugcon") if self.board.debugcon is not None else None
@@ -127,6 +128,7 @@ class Machine:
         self._quit = False
         self._listeners: list[Callable[[str, dict[str, Any]], None]] = []
         self._pacer: Pacer | None = None
+        self._outsiders: Pacer | None = None    # who are on the wall clock while the guest is on its own
         self._chardevs: list[Chardev] = []
         self.wires: list[Wire | None] = []          # one per network card; None: its cable hangs loose
         self._captures: list[Capture] = []
@@ -322,10 +324,11 @@ class Machine:
         if self._pacer is not None:
             self._pacer.sleep(left, self._wake)
         elif left != 0 and any(wire is not None and wire.backend.outside for wire in self.wires):
-            began = time.monotonic_ns()         # idle time passes as fast as for those outside
-            self._wake.wait(None if left is None else left / 1e9)
-            gone = time.monotonic_ns() - began
-            engine.skip_ns(gone if left is None else min(gone, left))
+            if self._outsiders is None:         # idle time passes as fast as for those outside
+                self._outsiders = Pacer(engine, self._skip, False)
+            if self._outsiders.behind_ns() < 0:
+                self._outsiders.anchor()
+            self._outsiders.sleep(left, self._wake)
         elif left is not None:
             engine.skip_ns(left)
         elif self.attended or any(device.live for device in self._chardevs):
@@ -464,6 +467,13 @@ class Machine:
     def nmi(self) -> None:
         """A non-maskable interrupt, as from a button on the case."""
         self.invoke(self._press_nmi)
+
+    def set_link(self, number: int, up: bool) -> None:
+        """Plug the cable of network card `number` in or out."""
+        self.invoke(lambda: self._move_cable(number, up))
+
+    def _set_link(self, number: int, up: bool) -> None:
+        self.board.net_ports[number].link = up
 
     def announce(self, name: str, **data: Any) -> None:
         """Tell the listeners of something (QMP's name and data) that was done to the machine from outside."""

@@ -55,7 +55,7 @@ class Network:
                 raise ConfigError(f"-netdev id={name} is used by two cards; it has one socket")
             used.add(name)
             captures = tuple(item for where, item in self.captures if name and where == name)
-            out.append(replace(nic, netdev=self.netdevs.get(name), captures=captures))
+            out.append(replace(nic, netdev=self.netdevs.get(name), netdev_id=name, captures=captures))
         for name in self.netdevs:
             if name not in used:
                 raise ConfigError(f"-netdev id={name} is used by no card; add -device e1000,netdev={name}")

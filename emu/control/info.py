@@ -8,8 +8,10 @@ from typing import Any
 from .. import __version__
 from ..boards import ISA_IRQS
 from ..machine import Machine
+from ..net.user import UserNet
 from . import dump
 from .qmp_block import locked, tray_open
+from .qmp_net import card_names
 
 Info = Callable[[Machine], str]
 ITEMS: dict[str, tuple[str, Info]] = {}
@@ -204,11 +206,27 @@ def _chardev(machine: Machine) -> str:
 @info("network", "show the network state")
 def _network(machine: Machine) -> str:
     lines = []
-    for k, nic in enumerate(machine.config.nics):
+    for k, (nic, name) in enumerate(zip(machine.config.nics, card_names(machine), strict=True)):
         mac = ":".join(f"{b:02x}" for b in nic.address(k))
         port = machine.board.net_ports[k]
-        lines.append(f"net{k}: index={k},type=nic,model={nic.model},macaddr={mac} sent={port.sent} received={port.received} "
-                     f"dropped={port.dropped}")
+        lines.append(f"{name}: index=0,type=nic,model={nic.model},macaddr={mac} sent={port.sent} received={port.received} "
+                     f"dropped={port.dropped}{'' if port.link else ' link=off'}")
+        wire = machine.wires[k]
+        if wire is not None:
+            lines.append(f" \\ {nic.netdev_id or f'net{k}'}: index=0,{wire.backend.info()}")
+    return "\n".join(lines)
+
+
+@info("usernet", "show user network stack connection states")
+def _usernet(machine: Machine) -> str:
+    lines = []
+    for k, (nic, wire) in enumerate(zip(machine.config.nics, machine.wires, strict=True)):
+        if wire is not None and isinstance(wire.backend, UserNet):
+            lines += [f"Hub -1 ({nic.netdev_id or f'net{k}'}):",
+                      "  Protocol[State]    FD  Source Address  Port   Dest. Address  Port RecvQ SendQ"]
+            for c in wire.backend.connections():
+                (source, sport), (to, dport) = c.source, c.to
+                lines.append(f"  {c.what:<17}{c.fd:>4} {source:>15} {sport:>5} {to:>15} {dport:>5} {c.received:>5} {c.sent:>5}")
     return "\n".join(lines)
 
 

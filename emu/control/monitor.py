@@ -25,6 +25,7 @@ from .expression import ExpressionError, evaluate, registers, split
 from .qmp_block import MODES, change, find_drive, locked, tray_moved
 from .qmp_input import HOLD_MS, save_screen
 from .qmp_machine import is_64bit, save_memory
+from .qmp_net import find_card
 
 PROMPT = "(qemu) "
 Handler = Callable[["Monitor", str, str], str]       # what follows a slash in the name, and the rest of the line
@@ -148,6 +149,15 @@ def _cont(m: Monitor, form: str, rest: str) -> str:
 def _cpu(m: Monitor, form: str, rest: str) -> str:
     if m.number(rest, "cpu index"):
         raise MonitorError("Error: invalid CPU index")
+    return ""
+
+
+@entry("set_link", "name on|off", "change the link status of a network adapter")
+def _set_link(m: Monitor, form: str, rest: str) -> str:
+    words = rest.split()
+    if len(words) != 2 or words[1] not in ("on", "off"):
+        raise MonitorError("set_link: expected NAME on|off; `info network` has the names")
+    m.machine.set_link(find_card(m.machine, words[0]), words[1] == "on")
     return ""
 
 

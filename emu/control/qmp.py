@@ -18,10 +18,10 @@ from typing import Any, BinaryIO
 from ..errors import ConfigError, EmuError, suggest
 from ..frontends.chardev import listen_unix
 from ..machine import Machine
-from . import monitor, qmp_block, qmp_input, qmp_machine
+from . import monitor, qmp_block, qmp_input, qmp_machine, qmp_net
 from .base import COMMANDS, Json, QmpError
 
-__all__ = ["COMMANDS", "QmpError", "QmpServer", "Session", "monitor", "qmp_block", "qmp_input"]
+__all__ = ["COMMANDS", "QmpError", "QmpServer", "Session", "monitor", "qmp_block", "qmp_input", "qmp_net"]
 
 
 class Session:

@@ -64,6 +64,7 @@ class Nic:
     irq: int = 9
     addr: int | None = None         # PCI slot
     id: str = ""
+    netdev_id: str = ""             # -netdev's id: another name of the cable
 
     def __post_init__(self) -> None:
         if self.model not in MODELS:

@@ -15,6 +15,7 @@ BROADCAST = b"\xff" * 6
 FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
 _IP = struct.Struct(">BBHHHBBH4s4s")
 _TCP = struct.Struct(">HHIIBBHHH")
+_TCP_FRAME = struct.Struct(">6s6sHHHHHBBH4s4sHHIIBBHHH")
 _UDP = struct.Struct(">HHHH")
 _ARP = struct.Struct(">HHBBH6s4s6s4s")
 
@@ -56,8 +57,17 @@ class Ip:
     dst: bytes
     proto: int
     body: bytes
-    src_mac: bytes = b""
-    raw: bytes = b""
+    frame: bytes = b""      # the frame it came in (its last, of a packet in fragments)
+
+    @property
+    def src_mac(self) -> bytes:
+        """The sender's address on the wire."""
+        return self.frame[6:12]
+
+    @property
+    def raw(self) -> bytes:
+        """The packet from its header on."""
+        return self.frame[14:]
 
 
 @dataclass(slots=True)
@@ -127,7 +137,7 @@ def parse_ip(frame: bytes) -> Ip | None:
         return None
     if frag & 0x3FFF:
         return None
-    return Ip(src, dst, proto, frame[14 + size:14 + total], frame[6:12], frame[14:14 + total])
+    return Ip(src, dst, proto, frame[14 + size:14 + total], frame)
 
 
 def parse_fragment(frame: bytes) -> tuple[bytes, int, bool, Ip] | None:
@@ -141,7 +151,7 @@ def parse_fragment(frame: bytes) -> tuple[bytes, int, bool, Ip] | None:
     if not frag & 0x3FFF or total < size or 14 + total > len(frame):
         return None
     key = src + dst + bytes([proto]) + ident.to_bytes(2, "big")
-    packet = Ip(src, dst, proto, frame[14 + size:14 + total], frame[6:12], frame[14:14 + total])
+    packet = Ip(src, dst, proto, frame[14 + size:14 + total], frame)
     return key, (frag & 0x1FFF) * 8, bool(frag & 0x2000), packet
 
 
@@ -213,6 +223,17 @@ def build_tcp(src: bytes, dst: bytes, seg: Segment) -> bytes:
     return whole[:16] + value.to_bytes(2, "big") + whole[18:]
 
 
+def build_tcp_frame(dst_mac: bytes, src_mac: bytes, src: bytes, dst: bytes, ident: int, seg: Segment) -> bytes:
+    """A whole frame with a segment that has no options, in one go: what a transfer is made of."""
+    n = len(seg.body)
+    addresses = int.from_bytes(src + dst, "big")
+    seq, ack = seg.seq & 0xFFFFFFFF, seg.ack & 0xFFFFFFFF
+    ip_sum = (0x4500 + 40 + n + ident + 0x4006 + addresses) % 0xFFFF ^ 0xFFFF
+    tcp_sum = checksum(seg.body, addresses + TCP + 20 + n + seg.sport + seg.dport + seq + ack + (0x5000 | seg.flags) + seg.window)
+    return _TCP_FRAME.pack(dst_mac, src_mac, ETH_IP, 0x4500, 40 + n, ident, 0, 64, TCP, ip_sum, src, dst,
+                           seg.sport, seg.dport, seq, ack, 0x50, seg.flags, seg.window, tcp_sum, 0) + seg.body
+
+
 def build_icmp(kind: int, code: int, rest: bytes, body: bytes) -> bytes:
     """An ICMP message: `rest` is the 4 bytes behind the checksum."""
     whole = bytes([kind, code, 0, 0]) + rest + body
@@ -248,7 +269,7 @@ class Reassembly:
                     break
                 whole[at:at + len(pieces[at])] = pieces[at]
             if len(whole) >= size:
-                return Ip(ip.src, ip.dst, ip.proto, bytes(whole[:size]), ip.src_mac, ip.raw)
+                return Ip(ip.src, ip.dst, ip.proto, bytes(whole[:size]), ip.frame)
         while len(self._parts) >= self._limit:
             del self._parts[next(iter(self._parts))]
         self._parts[key] = (began, pieces, size)

@@ -20,6 +20,7 @@ from .tcp import Endpoint
 Key = tuple[bytes, int, int]        # other address and port, own port
 UdpHandler = Callable[[bytes, int, bytes], "bytes | None"]       # source address, source port, data → answer
 MAC = b"\x52\x55\x0a\x00\x00\x01"
+MACS = 1024             # addresses a host remembers
 
 
 class Connection:
@@ -197,16 +198,18 @@ class Peer(Backend):
         if kind == p.ETH_ARP:
             arp = p.parse_arp(frame)
             if arp is not None:
-                if any(arp.src):
-                    self._macs[arp.src] = arp.src_mac
+                self._learn(arp.src, arp.src_mac)
                 if arp.op == 1 and arp.dst == self.address:
                     self._send(p.build_arp(2, self.mac, self.address, arp.src_mac, arp.src))
         elif kind == p.ETH_IP:
             ip = p.parse_ip(frame)
             if ip is not None:
-                if any(ip.src):
-                    self._macs[ip.src] = ip.src_mac
+                self._learn(ip.src, ip.src_mac)
                 self._ip(ip)
+
+    def _learn(self, address: bytes, mac: bytes) -> None:
+        if any(address) and (address in self._macs or len(self._macs) < MACS):
+            self._macs[address] = mac
 
     def _send(self, frame: bytes) -> None:
         if self._wire is not None:

@@ -110,7 +110,10 @@ class Relay:
         self.syn: p.Segment | None = None
         self.end = Endpoint(self, lambda seg: net.output(self, seg), net.now, key[3], key[1], net.next_iss())
         self._out = bytearray()         # from the guest, for the host
-        self._guest_eof = self._host_eof = self._dead = False
+        self._guest_eof = self._host_eof = self._told_host = self._dead = False
+        self._open = False
+        self._flowing = False           # the host had more when it was read last
+        self._events = 0                # watched for
 
     def connected(self, mask: int) -> None:
         """The host's connection attempt has ended."""
@@ -129,41 +132,56 @@ class Relay:
         self.net.unwatch(self.sock)
         assert self.syn is not None
         self.end.accept(self.syn)
+        self.net.touch(self)
 
-    def _rewatch(self) -> None:
+    def waiting(self) -> tuple[int, int]:
+        """Bytes on their way to the host and to the guest."""
+        return len(self._out), self.end.unsent
+
+    def pump(self) -> None:
+        """Move what can be moved between the guest and the host's socket; wait for the rest."""
+        if self._dead or not self._open:
+            return
+        self._drain()
+        while self._flowing and not self._dead and self.end.room >= CHUNK:
+            self._read()
         if self._dead:
             return
         events = selectors.EVENT_WRITE if self._out else 0
-        if not self._host_eof and self.end.room >= CHUNK:
+        if not self._host_eof and not self._flowing and self.end.room >= CHUNK:
             events |= selectors.EVENT_READ
-        if events:
-            self.net.watch(self.sock, events, self._ready)
-        else:
-            self.net.unwatch(self.sock)
+        if events != self._events:
+            self._events = events
+            if events:
+                self.net.watch(self.sock, events, self._ready)
+            else:
+                self.net.unwatch(self.sock)
 
     def _ready(self, mask: int) -> None:
-        if mask & selectors.EVENT_WRITE:
-            self._drain()
-        if mask & selectors.EVENT_READ and not self._dead:
-            try:
-                data = self.sock.recv(min(CHUNK, max(self.end.room, 1)))
-            except BlockingIOError:
-                return
-            except OSError:
-                self.end.abort()
-                return
-            if data:
-                self.end.write(data)
-            else:
-                self._host_eof = True
-                self.end.shutdown()
+        if mask & selectors.EVENT_READ:
+            self._flowing = True
         self.net.touch(self)
-        self._rewatch()
+
+    def _read(self) -> None:
+        try:
+            data = self.sock.recv(CHUNK)
+        except BlockingIOError:
+            self._flowing = False
+            return
+        except OSError:
+            self.end.abort()
+            return
+        if data:
+            self.end.write(data)
+        else:
+            self._host_eof = True
+            self._flowing = False
+            self.end.shutdown()
 
     def _drain(self) -> None:
         try:
             while self._out:
-                n = self.sock.send(self._out[:CHUNK])
+                n = self.sock.send(self._out)
                 del self._out[:n]
                 self.end.consume(n)
         except BlockingIOError:
@@ -171,33 +189,30 @@ class Relay:
         except OSError:
             self.end.abort()
             return
-        if not self._out and self._guest_eof:
+        if not self._out and self._guest_eof and not self._told_host:
+            self._told_host = True
             with suppress(OSError):
                 self.sock.shutdown(socket.SHUT_WR)
 
-    # ---- Owner --------------------------------------------------------------------------------------------------
+    # ---- Owner: the endpoint has changed, and the network pumps once per batch of frames ------------------------
     def opened(self, end: Endpoint) -> None:
-        self._rewatch()
+        self._open = self._flowing = True
 
     def data(self, end: Endpoint, data: bytes) -> None:
         self._out += data
-        self._drain()
-        if self._out:
-            self._rewatch()
 
     def eof(self, end: Endpoint) -> None:
         self._guest_eof = True
-        self._drain()
-        self._rewatch()
 
     def writable(self, end: Endpoint) -> None:
-        if not self._host_eof:
-            self._rewatch()
+        """Nothing to do before the pump."""
 
     def closed(self, end: Endpoint, reset: bool) -> None:
         if reset and not self._dead:
             with suppress(OSError):     # the host's peer sees a reset, too
                 self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        elif not self._dead:
+            self._drain()
         self.hang_up()
         self.net.forget(self)
 

@@ -181,6 +181,7 @@ class Tftp:
     """A read-only TFTP server for one directory; nothing outside of it can be named, by dots or by links."""
 
     SESSIONS = 32
+    NAME_MAX = 1024
 
     def __init__(self, root: Path) -> None:
         self.root = root.resolve()
@@ -209,6 +210,8 @@ class Tftp:
         return b"\0\x05" + code.to_bytes(2, "big") + text.encode() + b"\0"
 
     def _find(self, name: str) -> Path | None:
+        if len(name) > self.NAME_MAX:
+            return None
         try:
             path = (self.root / name.replace("\\", "/").lstrip("/")).resolve()
             if path.is_relative_to(self.root) and path.is_file():

@@ -12,7 +12,6 @@ import socket
 import struct
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 from ..errors import ConfigError
 from .backend import Backend, Wire
@@ -226,7 +225,7 @@ class TapNet(_Outside):
         except (OSError, ImportError) as error:
             raise ConfigError(f"netdev tap: this computer has no tap devices ({error})") from None
         try:
-            if not Path("/sys/class/net", config.ifname).exists():
+            if config.ifname not in (name for _, name in socket.if_nameindex()):
                 raise ConfigError(f"netdev tap: there is no interface {config.ifname}; make it with "
                                   f"`ip tuntap add {config.ifname} mode tap user $USER`")
             ioctl(self._fd, TUNSETIFF, struct.pack("16sH22x", config.ifname.encode(), IFF_TAP | IFF_NO_PI))

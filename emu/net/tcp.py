@@ -26,8 +26,12 @@ RTO_MAX_NS = 20_000_000_000
 RETRIES = 10
 TIME_WAIT_NS = 2_000_000_000
 OUT_OF_ORDER = 64               # segments kept that came too early
+ACK_SEGMENTS = 8                # acknowledged at once; fewer wait for ACK_NS: every acknowledgement costs the guest an interrupt
+ACK_NS = 200_000
 
 CLOSED, SYN_SENT, SYN_RECEIVED, ESTABLISHED, FIN_WAIT_1, FIN_WAIT_2, CLOSE_WAIT, CLOSING, LAST_ACK, TIME_WAIT = range(10)
+STATES = ("CLOSED", "SYN_SENT", "SYN_RCVD", "ESTABLISHED", "FIN_WAIT_1", "FIN_WAIT_2", "CLOSE_WAIT", "CLOSING", "LAST_ACK",
+          "TIME_WAIT")
 RECEIVING = (ESTABLISHED, FIN_WAIT_1, FIN_WAIT_2)
 SENDING = (ESTABLISHED, CLOSE_WAIT)
 # states in which data or our FIN may still be under way to the other end
@@ -75,6 +79,8 @@ class Endpoint:
         self._early: dict[int, bytes] = {}
         self._early_fin: int | None = None
         self._ack_due = False
+        self._ack_at: int | None = None     # when what has come is acknowledged at the latest
+        self._unacked = 0
         self._dup = 0
         self._cwnd = FIRST_WINDOW * self.mss
         self._ssthresh = IN_FLIGHT
@@ -84,7 +90,14 @@ class Endpoint:
         self._srtt = self._rttvar = 0
         self._rto = RTO_NS
         self._tries = 0
-        self.deadline: int | None = None    # virtual time of the retransmission or TIME-WAIT timer
+        self._timer: int | None = None      # virtual time of retransmission, or of TIME-WAIT's end
+
+    @property
+    def deadline(self) -> int | None:
+        """When `expire` wants to be called."""
+        if self._timer is None or self._ack_at is None:
+            return self._ack_at if self._timer is None else self._timer
+        return min(self._timer, self._ack_at)
 
     # ---- opening ------------------------------------------------------------------------------------------------
     def connect(self) -> None:
@@ -123,11 +136,17 @@ class Endpoint:
         """Bytes that can be written before they pile up."""
         return max(0, SEND_BUFFER - len(self._buffer))
 
+    @property
+    def unsent(self) -> int:
+        """Bytes written and not acknowledged."""
+        return len(self._buffer)
+
     def consume(self, n: int) -> None:
         """So many received bytes have gone on; the window opens."""
         self._unconsumed -= n
         edge = self._rcv + self._window()
-        if edge - self._advertised >= 2 * MSS and (edge - self._advertised) < 0x80000000:
+        opened, left = edge - self._advertised & MASK, self._advertised - self._rcv & MASK
+        if 2 * MSS <= opened < 0x80000000 and (opened >= edge - self._rcv >> 1 or left < 4 * MSS):
             self._ack_due = True
 
     def shutdown(self) -> None:
@@ -188,7 +207,7 @@ class Endpoint:
 
     def _establish(self) -> None:
         self.state = ESTABLISHED
-        self.deadline = None
+        self._timer = None
         self._tries = 0
         self._rto = RTO_NS
         self._lost_to = self._una
@@ -250,7 +269,7 @@ class Endpoint:
         """`gone` more bytes have arrived."""
         self._dup = 0
         if self._recover is None:
-            more = min(gone, 2 * self.mss) if self._cwnd < self._ssthresh else max(1, self.mss * self.mss // self._cwnd)
+            more = gone if self._cwnd < self._ssthresh else max(1, self.mss * gone // self._cwnd)
             self._cwnd = min(self._cwnd + more, IN_FLIGHT)
         elif after(self._recover, ack):         # the next hole
             self._cwnd = max(self._cwnd - gone + self.mss, self.mss)
@@ -273,14 +292,15 @@ class Endpoint:
     def _fin_acknowledged(self) -> None:
         if self.state == FIN_WAIT_1:
             self.state = FIN_WAIT_2
-            self.deadline = None
+            self._timer = None
         elif self.state == CLOSING:
             self._time_wait()
         elif self.state == LAST_ACK:
             self._finish(False)
 
     def _incoming(self, seg: Segment) -> None:
-        self._ack_due = True
+        if self.state not in RECEIVING or seg.seq != self._rcv or seg.flags & FIN or self._early:
+            self._ack_due = True
         if self.state not in RECEIVING:
             return
         body, seq = seg.body, seg.seq
@@ -318,6 +338,11 @@ class Endpoint:
         if body and self.state in RECEIVING:
             self._rcv = self._rcv + len(body) & MASK
             self._unconsumed += len(body)
+            self._unacked += len(body)
+            if self._unacked >= ACK_SEGMENTS * self.mss or not self._window():
+                self._ack_due = True
+            elif self._ack_at is None:
+                self._ack_at = self._now() + ACK_NS
             self.owner.data(self, body)
 
     # ---- to the wire --------------------------------------------------------------------------------------------
@@ -332,6 +357,8 @@ class Endpoint:
         field = min(window, 0xFFFF) if flags & SYN else min(window >> self._rcv_scale, 0xFFFF)
         if flags & ACK:
             self._ack_due = False
+            self._ack_at = None
+            self._unacked = 0
             self._advertised = self._rcv + window
         self._output(Segment(self.sport, self.dport, seq, self._rcv if flags & ACK else 0, flags, field, body, mss, scale))
 
@@ -347,7 +374,7 @@ class Endpoint:
             if size <= 0 or size < self.mss and flying and size < len(self._buffer) - flying:
                 break
             last = flying + size == len(self._buffer)
-            self._send(ACK | PSH if last else ACK, bytes(self._buffer[flying:flying + size]))
+            self._send(ACK | PSH if last else ACK, bytes(memoryview(self._buffer)[flying:flying + size]))
             self._advance(size)
         if self._fin_queued and self._nxt - self._una & MASK == len(self._buffer) and self._fin_at in (None, self._nxt):
             if self._fin_at is None:
@@ -355,7 +382,7 @@ class Endpoint:
                 self.state = LAST_ACK if self.state == CLOSE_WAIT else FIN_WAIT_1
             self._send(FIN | ACK)
             self._advance(1)
-        if self.deadline is None and (self._una != self._nxt or self._buffer):
+        if self._timer is None and (self._una != self._nxt or self._buffer):
             self._arm()
 
     def _advance(self, size: int) -> None:
@@ -364,7 +391,7 @@ class Endpoint:
             self._max = self._nxt
             if self._timed is None:
                 self._timed = self._nxt, self._now()
-        if self.deadline is None:
+        if self._timer is None:
             self._arm()
 
     def _resend(self) -> None:
@@ -378,7 +405,7 @@ class Endpoint:
         else:
             # a window of zero is probed with one byte
             size = min(len(self._buffer), self.mss, max(self._wnd, 1))
-            body = bytes(self._buffer[:size])
+            body = bytes(memoryview(self._buffer)[:size])
             if self._fin_at is not None and size == len(self._buffer):
                 flags |= FIN
             if not body and not flags & FIN:
@@ -397,11 +424,17 @@ class Endpoint:
     # ---- time ---------------------------------------------------------------------------------------------------
     def _arm(self) -> None:
         waiting = self.state in UNSETTLED and (self._una != self._max or bool(self._buffer))
-        self.deadline = self._now() + self._rto if waiting else None
+        self._timer = self._now() + self._rto if waiting else None
 
     def expire(self) -> None:
         """The deadline has come."""
-        self.deadline = None
+        now = self._now()
+        if self._ack_at is not None and self._ack_at <= now:
+            self._ack_at = None
+            self._ack_due = True
+        if self._timer is None or self._timer > now:
+            return
+        self._timer = None
         if self.state == TIME_WAIT:
             self._finish(False)
             return
@@ -426,13 +459,13 @@ class Endpoint:
 
     def _time_wait(self) -> None:
         self.state = TIME_WAIT
-        self.deadline = self._now() + TIME_WAIT_NS
+        self._timer = self._now() + TIME_WAIT_NS
 
     def _finish(self, reset: bool) -> None:
         if self.state == CLOSED:
             return
         self.state = CLOSED
-        self.deadline = None
+        self._timer = self._ack_at = None
         self._buffer.clear()
         self._early.clear()
         self.owner.closed(self, reset)

@@ -23,6 +23,7 @@ from . import packet as p
 from .backend import Backend, Wire
 from .relay import CHUNK, Flow, Key, Relay, Waiter, connect
 from .services import DHCP_CLIENT, DHCP_SERVER, DNS_PORT, TFTP_PORT, A, Dhcp, Lease, Tftp, build_answer, parse_query
+from .tcp import STATES
 
 GATEWAY_MAC = b"\x52\x55\x0a\x00\x02\x02"
 FLOW_NS = 120_000_000_000       # an unused UDP or ping flow is forgotten
@@ -99,6 +100,18 @@ class UserConfig:
         return net
 
 
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """A line of `info usernet`: queues in bytes, towards the host and towards the guest."""
+
+    what: str
+    fd: int
+    source: tuple[str, int]
+    to: tuple[str, int]
+    received: int
+    sent: int
+
+
 class UserNet(Backend):
     """The backend of `-netdev user`."""
 
@@ -132,6 +145,7 @@ class UserNet(Backend):
         self._udp: dict[Key, Flow] = {}
         self._reassembly = p.Reassembly()
         self._dirty: dict[Relay, None] = {}
+        self._alarm: int | None = None      # virtual time `expire` is ordered for
         self._selector = selectors.DefaultSelector()
         self._waiter: Waiter | None = None
         self._listeners: list[tuple[socket.socket, Forward]] = []
@@ -166,6 +180,9 @@ class UserNet(Backend):
             if end.deadline is not None and end.deadline <= now:
                 end.expire()
                 self._dirty[relay] = None
+        self._alarm = None
+        for relay in self._tcp.values():
+            self._schedule(relay.end.deadline)
 
     def poll(self) -> None:
         if self._waiter is not None and self._waiter.ready():
@@ -174,8 +191,9 @@ class UserNet(Backend):
             self._waiter.again()
         while self._dirty:
             relay, _ = self._dirty.popitem()
+            relay.pump()
             relay.end.flush()
-        self._schedule()
+            self._schedule(relay.end.deadline)
 
     @property
     def outside(self) -> bool:
@@ -186,6 +204,24 @@ class UserNet(Backend):
         tcp = f"{len(self._tcp)} TCP, {len(self._udp)} UDP" if self._tcp or self._udp else "no"
         ports = "".join(f", {forward}" for _, forward in self._listeners)
         return f"user: net {self._net}, gateway {p.ip_text(self.gateway)}, {tcp} connections{ports}"
+
+    def connections(self) -> list[Connection]:
+        """What is open, for `info usernet`."""
+        out = []
+        for sock, forward in self._listeners:
+            host, port = sock.getsockname()
+            out.append(Connection(f"{forward.proto.upper()}[HOST_FORWARD]", sock.fileno(), (host, port),
+                                  (forward.guest or p.ip_text(self.first), forward.guest_port), 0, 0))
+        for (guest, port, other, other_port), relay in self._tcp.items():
+            out.append(Connection(f"TCP[{STATES[relay.end.state]}]", relay.sock.fileno(), (p.ip_text(guest), port),
+                                  (p.ip_text(other), other_port), *relay.waiting()))
+        now = self._now()
+        for (guest, port, other, other_port), flow in self._udp.items():
+            left = max(0, FLOW_NS - (now - flow.used_ns)) // 1_000_000_000
+            kind = "ICMP" if port > 0xFFFF else "UDP"
+            out.append(Connection(f"{kind}[{left} sec]", flow.sock.fileno(), (p.ip_text(guest), port & 0xFFFF),
+                                  (p.ip_text(other), other_port), 0, 0))
+        return out
 
     def close(self) -> None:
         if self._waiter is not None:
@@ -227,6 +263,8 @@ class UserNet(Backend):
         return GATEWAY_MAC[:2] + address if address[:1] == b"\x0a" else GATEWAY_MAC[:5] + address[3:]
 
     def _learn(self, address: bytes, mac: bytes) -> None:
+        if self._macs.get(address) == mac and address not in self._held:
+            return
         if ipaddress.IPv4Address(address) not in self._net or mac[0] & 1:
             return
         if len(self._macs) < 1024 or address in self._macs:
@@ -475,6 +513,7 @@ class UserNet(Backend):
             relay = Relay(self, key, sock, None)
             self._tcp[key] = relay
             relay.end.connect()
+            self._dirty[relay] = None
 
     def _datagram(self, listener: socket.socket, forward: Forward) -> None:
         for _ in range(64):
@@ -499,6 +538,12 @@ class UserNet(Backend):
     def output(self, relay: Relay, seg: p.Segment) -> None:
         """A segment of a connection, to the guest."""
         guest, _, other, _ = relay.key
+        mac = self._macs.get(guest)
+        if mac is not None and seg.mss is None:
+            self._ident = self._ident + 1 & 0xFFFF
+            here = self._mac(other if self._is_ours(other) else self.gateway)
+            self._send(p.build_tcp_frame(mac, here, other, guest, self._ident, seg))
+            return
         self._send_ip(other, guest, p.TCP, p.build_tcp(other, guest, seg))
 
     def forget(self, relay: Relay) -> None:
@@ -528,8 +573,8 @@ class UserNet(Backend):
         """Virtual time."""
         return self._now()
 
-    def _schedule(self) -> None:
-        if self._wire is None:
-            return
-        times = [r.end.deadline for r in self._tcp.values() if r.end.deadline is not None]
-        self._wire.alarm(min(times) if times else None)
+    def _schedule(self, at_ns: int | None) -> None:
+        """Be called then, at the latest; an alarm whose reason has gone is let come."""
+        if at_ns is not None and (self._alarm is None or at_ns < self._alarm) and self._wire is not None:
+            self._alarm = at_ns
+            self._wire.alarm(at_ns)

@@ -37,6 +37,7 @@ cdef class E1000(PciDevice):
     cdef u64 irq_after          # ITR: no interrupt before
     cdef Offload plain          # the context without and with segmentation
     cdef Offload tso
+    cdef Offload job            # `tso` as it was when the packet being segmented began
     cdef u8 frame[FRAME_MAX]    # being gathered
     cdef u8 head[256]           # of a segmented packet, as it came
     cdef u32 size

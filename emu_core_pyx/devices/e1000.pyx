@@ -113,6 +113,8 @@ cdef enum:
     PHY_SPEC_STATUS = 17
     BATCH = 128         # descriptors worked off in one go
     BATCH_BYTES = 1 << 18
+    SEGMENT_COST = 1024     # what a segment counts for of BATCH_BYTES, besides its data
+    DATA_MAX = 0xFFFF   # of one descriptor; the manual allows 16288
     TX_FULL = 1 << 19   # bytes waiting in the port before we hold back
     UNIT_NS = 1024      # of RDTR, RADV, TIDV, TADV
     WIRE_NS = 8
@@ -194,6 +196,7 @@ cdef class E1000(PciDevice):
         memset(self.phy, 0, sizeof(self.phy))
         memset(&self.plain, 0, sizeof(Offload))
         memset(&self.tso, 0, sizeof(Offload))
+        memset(&self.job, 0, sizeof(Offload))
         self.size = self.popts = self.segmenting = self.vlan = self.sent_payload = self.segments = self.overlong = 0
         self.irq_after = 0
         self.reg[CTRL >> 2] = 0x00140200 | 0x40
@@ -433,11 +436,11 @@ cdef class E1000(PciDevice):
             return
         while head != self.reg[TDT >> 2]:
             if done == BATCH or moved > BATCH_BYTES or self.port.tx.head - self.port.tx.tail > TX_FULL:
-                self.clock.arm(self.timers[T_SEND], self.clock.now_ns() + 2000)
+                self.clock.arm(self.timers[T_SEND], self.clock.now_ns() + 2000 + moved // 2)      # what it sends takes its time
                 break
             self.fetch(base + 16 * <u64>head, d, 16)
             n = self.descriptor(d)
-            moved += n & 0xFFFFF
+            moved += n
             done += 1
             if d[11] & (RS | RPS):
                 d[12] |= 1
@@ -458,8 +461,8 @@ cdef class E1000(PciDevice):
             self.cause(causes)
 
     cdef u32 descriptor(self, u8 *d) noexcept nogil:
-        """One descriptor; bytes it moved."""
-        cdef u32 low = (<u32 *>d)[2], high = (<u32 *>d)[3], command = low >> 24, n
+        """One descriptor; bytes it moved, and what counts as such."""
+        cdef u32 low = (<u32 *>d)[2], high = (<u32 *>d)[3], command = low >> 24, n, sent
         cdef Offload *o
         if command & DEXT and not low >> 20 & 15:
             o = &self.tso if command & TSE else &self.plain
@@ -471,13 +474,12 @@ cdef class E1000(PciDevice):
             o.command = command
             o.hdrlen = d[13]
             o.mss = high >> 16
-            if command & TSE:
-                self.segments = 0
             return 0
         if command & DEXT:
-            n = low & 0xFFFFF
+            n = min(low & 0xFFFFF, DATA_MAX)
             if self.size == 0 and not self.sent_payload:
                 self.popts = high >> 8 & 0xFF
+                self.job = self.tso
                 self.segmenting = command & TSE != 0 and self.tso.mss != 0 and self.tso.hdrlen != 0 \
                     and self.tso.hdrlen + self.tso.mss <= FRAME_MAX - 8
         else:
@@ -486,15 +488,17 @@ cdef class E1000(PciDevice):
                 self.popts = self.segmenting = 0
         if command & VLE and self.reg[CTRL >> 2] & CTRL_VME:
             self.vlan = high >> 16 | 0x10000
+        sent = self.segments
         self.gather((<u64 *>d)[0], n)
+        sent = self.segments - sent
         if command & EOP:
             if not command & DEXT and command & IC:
                 self.put_checksum(high >> 8 & 0xFF, low >> 16 & 0xFF, 0)
             self.finish_packet()
-        return n
+        return n + sent * SEGMENT_COST
 
     cdef void gather(self, u64 at, u32 n) noexcept nogil:
-        cdef u32 limit = self.tso.hdrlen + self.tso.mss if self.segmenting else <u32>(FRAME_MAX - 8), part
+        cdef u32 limit = self.job.hdrlen + self.job.mss if self.segmenting else <u32>(FRAME_MAX - 8), part
         while n:
             if self.size == limit:
                 if not self.segmenting:
@@ -503,15 +507,15 @@ cdef class E1000(PciDevice):
                 self.segment(False)
             part = min(n, limit - self.size)
             self.fetch(at, self.frame + self.size, part)
-            if self.segmenting and self.segments == 0 and self.size < self.tso.hdrlen <= self.size + part:
-                memcpy(self.head, self.frame, self.tso.hdrlen)
+            if self.segmenting and self.segments == 0 and self.size < self.job.hdrlen <= self.size + part:
+                memcpy(self.head, self.frame, self.job.hdrlen)
             self.size += part
             at += part
             n -= part
 
     cdef void finish_packet(self) noexcept nogil:
         if self.segmenting:
-            if self.size > self.tso.hdrlen:
+            if self.size > self.job.hdrlen:
                 self.segment(True)
         elif self.overlong:
             pass
@@ -525,7 +529,7 @@ cdef class E1000(PciDevice):
 
     cdef void segment(self, bint last) noexcept nogil:
         """Send what is gathered as one segment, and begin the next one with the header."""
-        cdef Offload *o = &self.tso
+        cdef Offload *o = &self.job
         cdef u32 payload = self.size - o.hdrlen, at, seq, k
         cdef u8 *f = self.frame
         if o.command & CTX_IP:
@@ -736,6 +740,7 @@ cdef class E1000(PciDevice):
         v.u64(b"irq_after", &self.irq_after)
         v.raw(b"plain", &self.plain, sizeof(Offload))
         v.raw(b"tso", &self.tso, sizeof(Offload))
+        v.raw(b"job", &self.job, sizeof(Offload))
         v.raw(b"frame", self.frame, sizeof(self.frame))
         v.raw(b"head", self.head, sizeof(self.head))
         v.u32(b"size", &self.size)
@@ -745,6 +750,10 @@ cdef class E1000(PciDevice):
         v.u32(b"sent_payload", &self.sent_payload)
         v.u32(b"segments", &self.segments)
         v.u32(b"overlong", &self.overlong)
+        if v.loading and (self.size > FRAME_MAX - 8 or self.segmenting and (
+                self.job.hdrlen > 255 or self.job.mss > FRAME_MAX or self.size > self.job.hdrlen + self.job.mss
+                or self.job.hdrlen + self.job.mss > FRAME_MAX - 8)):
+            raise ValueError("e1000: the packet being gathered does not fit")
         visit_deadline(v, b"t_irq", self.clock, self.timers[T_IRQ])
         visit_deadline(v, b"t_rx", self.clock, self.timers[T_RX])
         visit_deadline(v, b"t_rx_abs", self.clock, self.timers[T_RX_ABS])

@@ -11,7 +11,7 @@ from emu.cli.qemu import main_i386
 from emu.errors import ConfigError
 from emu.net.config import Nic
 from emu.net.stream import StreamConfig, TapConfig
-from emu.net.user import Forward, GuestForward, UserConfig
+from emu.net.user import Forward, GuestForward, UserConfig, UserNet
 
 
 def nics(*argv: str) -> tuple[Nic, ...]:
@@ -79,7 +79,18 @@ def test_what_the_host_refuses_is_said_before_the_guest_starts(capfd: pytest.Cap
     with socket.create_server(("127.0.0.1", 0)) as busy:
         port = busy.getsockname()[1]
         for nic, words in ((f"user,hostfwd=tcp::{port}-:22", f"port {port} cannot be had"), ("tap,ifname=nosuchtap", "tap"),
-                           (f"user,tftp={tmp_path / 'none'}", "no such directory"),
+                           (f"user,tftp={tmp_path / 'none'}", "no such directory"), (f"user,tftp={kernel}", "no such directory"),
+                           ("user,model=rtl8139", "unknown network card 'rtl8139'"),
+                           ("user,mac=52:54:00:12:34", "not an address"),
+                           ("user,model=e1000,mac=53:54:00:12:34:56", "group address"),
+                           (f"socket,listen=127.0.0.1:{port}", "cannot listen"),
                            ("stream,addr.type=unix,addr.path=/nosuch/x", "nobody")):
             assert main_i386(["-kernel", str(kernel), "-raw", "0x7c00", "-display", "none", "-nic", nic]) == 64
-            assert words in capfd.readouterr().err
+            err = capfd.readouterr().err
+            assert words in err and err.count("\n") == 1, err
+
+
+def test_a_tftp_directory_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.access", lambda path, mode: False)      # root may read anything
+    with pytest.raises(ConfigError, match=f"tftp={tmp_path}: the directory cannot be read"):
+        UserNet(UserConfig(tftp=str(tmp_path)))

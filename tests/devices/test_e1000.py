@@ -218,6 +218,27 @@ def test_tcp_segmentation(size, mss, pieces):
     assert whole == payload
 
 
+def test_a_context_in_the_middle_of_a_packet_is_for_the_next_one():
+    """Found by the fuzzer: smaller segments than what was gathered already led out of the packet's buffer."""
+    frame = tcp_packet(bytes(3000), flags=p.ACK)
+    card = Card()
+    card.poke(TX_BUF, frame)
+    card.queue(context(14, 24, 33, 34, 50, 0, 3000, 0x07, hdrlen=54, mss=1000), data(TX_BUF, 1000, 0x04, popts=3),
+               context(14, 24, 33, 34, 50, 0, 3000, 0x07, hdrlen=20, mss=1), data(TX_BUF + 1000, len(frame) - 1000, 0x0D))
+    assert [len(out) for out in card.sent()] == [1054] * 3
+
+
+def test_tiny_segments_take_their_time():
+    """A megabyte in pieces of one byte is not sent in one go."""
+    card = Card()
+    card.poke(TX_BUF, tcp_packet(bytes(60_000), flags=p.ACK))
+    card.queue(context(14, 24, 33, 34, 50, 0, 60_000, 0x07, hdrlen=54, mss=1),
+               *[data(TX_BUF, 60_000, 0x0D) for _ in range(8)])
+    assert card.r(TDH) == 2         # the context and one packet
+    card.clock.set_ns(card.clock.ns + 10_000_000)
+    assert 2 <= card.r(TDH) < 5
+
+
 def test_receive():
     card = Card()
     frame = tcp_packet(b"hello" * 30)[6:12] + tcp_packet(b"hello" * 30)[:6] + tcp_packet(b"hello" * 30)[12:]

@@ -150,6 +150,8 @@ class FakeGuest:
             if arp.op == 1 and arp.dst == self.address:
                 self.send(p.build_arp(2, MAC, self.address, arp.src_mac, arp.src))
             return
+        if int.from_bytes(frame[12:14], "big") != p.ETH_IP:
+            return
         ip = p.parse_ip(frame)
         assert ip is not None, frame
         if ip.proto == p.ICMP:
