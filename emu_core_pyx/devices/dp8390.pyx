@@ -327,7 +327,7 @@ cdef class Dp8390(Device):
     cdef bint take(self, const u8 *frame, u32 n) noexcept nogil:
         """Put a frame into the ring, or lose it; always taken off the wire."""
         cdef u32 first = <u32>self.pstart << 8, end = <u32>self.pstop << 8, at = <u32>self.curr << 8
-        cdef u32 size = n + 4, pages = (size + 4 + 255) >> 8, free_pages, part, nxt
+        cdef u32 size = n + 4, pages = (size + 4 + 255) >> 8, free_pages = <u32>-1, part, nxt, pos, total
         cdef bint loop = self.tcr & LOOPBACK != 0
         if self.isr & RST or n < 14 or n > 1514 or not self.wanted(frame):
             return True
@@ -336,24 +336,26 @@ cdef class Dp8390(Device):
             return True
         if first < RAM_FIRST or end > RAM_END or first >= end or not first <= at < end or loop:
             return True
-        if self.curr < self.bnry:
-            free_pages = self.bnry - self.curr
-        else:
-            free_pages = (end >> 8) - (first >> 8) - (self.curr - self.bnry)
+        total = (end - first) >> 8
+        # a boundary outside the ring is never met
+        if first <= <u32>self.bnry << 8 < end:
+            free_pages = self.bnry - self.curr if self.curr < self.bnry else total - (self.curr - self.bnry)
         if pages >= free_pages:
             self.missed(OVW)
             return True
-        nxt = (at >> 8) + pages
-        if nxt >= end >> 8:
-            nxt -= (end >> 8) - (first >> 8)
         self.rsr = RSR_PRX | (RSR_PHY if frame[0] & 1 else 0)
+        nxt = (first >> 8) + ((at >> 8) - (first >> 8) + pages) % total
+        pos = at + 4
+        while n:                    # a frame longer than the ring runs over its own beginning
+            part = min(n, end - pos)
+            memcpy(self.mem + pos, frame, part)
+            frame += part
+            n -= part
+            pos = first if pos + part == end else pos + part
         self.mem[at] = self.rsr
         self.mem[at + 1] = <u8>nxt
         self.mem[at + 2] = <u8>size
         self.mem[at + 3] = <u8>(size >> 8)
-        part = min(n, end - at - 4)
-        memcpy(self.mem + at + 4, frame, part)
-        memcpy(self.mem + first, frame + part, n - part)
         self.curr = <u8>nxt
         self.isr |= PRX
         self.update()

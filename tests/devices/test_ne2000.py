@@ -142,6 +142,28 @@ def test_a_full_ring_overflows():
     assert card.r(7) & (OVW | RXE | PRX) == PRX and card.r(0x0C) & (MPA | 1) == 1
 
 
+@pytest.mark.parametrize(("start", "stop", "curr", "bnry"), [
+    (0x7E, 0x80, 0x7F, 0xFF), (0x7E, 0x80, 0x7F, 0x20), (0x7F, 0x80, 0x7F, 0x00), (0x46, 0x80, 0x7F, 0xFF),
+    (0x40, 0x42, 0x41, 0x90),
+])
+def test_a_boundary_outside_the_ring(start, stop, curr, bnry):
+    """Nothing stops the frames then; a ring shorter than a frame is overwritten, and nothing else is (found by the fuzzer)."""
+    card = Card()
+    card.write(0x4000, b"\x5a" * 0x4000)
+    for off, value in ((1, start), (2, stop), (3, bnry), (0, 0x62), (7, curr), (0, 0x22)):
+        card.w(off, value)
+    for k in range(3):
+        card.deliver(frame(n=1514, seed=k))
+    card.page(1)
+    assert start <= card.r(7) < stop
+    card.page(0)
+    card.w(1, 0x40)
+    card.w(2, 0x80)
+    memory = card.read(0x4000, 0x4000)
+    assert set(memory[:(start - 0x40) * 256] + memory[(stop - 0x40) * 256:]) <= {0x5A}
+    assert set(memory) != {0x5A}
+
+
 def test_the_tally_of_missed_frames_interrupts_at_128_and_stops_at_192():
     card = Card(rcr=0x2C)       # monitor mode: checked, not stored
     for k in range(1, 201):

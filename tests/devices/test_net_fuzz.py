@@ -2,7 +2,7 @@
 
 What must hold: no access outside guest memory (the sanitizer build sees it: tests/engine/test_debug_build.py), no operation that
 takes long, the same course every time, and a state that saves and loads.  EMU_FUZZ_NET=N does N operations per card instead of
-30,000; the long run is recorded in emu_core_pyx/devices/README.md.
+30,000; the long run is recorded in emu/net/README.md.
 """
 from __future__ import annotations
 

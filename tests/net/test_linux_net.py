@@ -197,6 +197,22 @@ def test_upload_is_whole(guest: Guest) -> None:
     assert hashlib.sha256(got[0]).hexdigest() in guest.sh("sha256sum /tmp/up; rm /tmp/up")
 
 
+def test_nc_from_the_host_is_whole(guest: Guest) -> None:
+    content = data(2)
+    net = guest.vm.wires[0].backend
+    guest.send("nc -l -p 7 > /tmp/in & sleep 1; wait; sha256sum /tmp/in; rm /tmp/in")
+    guest.vm.run(0.5)
+
+    def send() -> None:
+        with socket.create_connection(("127.0.0.1", net.host_port()), timeout=120) as sock:
+            sock.sendall(content)
+
+    sender = threading.Thread(target=send)
+    sender.start()
+    assert hashlib.sha256(content).hexdigest() in guest.vm.serial.expect(PROMPT, timeout=600).before
+    sender.join()
+
+
 def test_connections_from_the_host(guest: Guest) -> None:
     """200 at once, through hostfwd, to an echo server in the guest."""
     if guest.nic.model != "e1000":
