@@ -466,8 +466,6 @@ cdef class E1000(PciDevice):
         cdef Offload *o
         if command & DEXT and not low >> 20 & 15:
             o = &self.tso if command & TSE else &self.plain
-            if command & TSE and self.segmenting:       # nobody says what becomes of the packet it comes into: it is gone
-                self.size = self.popts = self.segmenting = self.vlan = self.sent_payload = self.overlong = 0
             o.ipcss, o.ipcso, o.ipcse = d[0], d[1], (<u16 *>d)[1]
             o.tucss, o.tucso, o.tucse = d[4], d[5], (<u16 *>d)[3]
             o.paylen = low & 0xFFFFF

@@ -392,8 +392,8 @@ def test_random_descriptors_stay_inside():
 
 
 @pytest.mark.parametrize("hdrlen, mss", [(54, 60000), (60, 10), (255, 1)])
-def test_a_context_in_the_middle_of_a_segmented_packet_ends_it(hdrlen, mss):
-    """Other sizes than those what is gathered was checked for: nothing may be written behind the frame."""
+def test_no_context_leads_out_of_the_frame(hdrlen, mss):
+    """In the middle of a segmented packet, with other sizes than those what is gathered was checked for."""
     card = Card()
     card.poke(TX_BUF, bytes(range(256)) * 256)
     first, other = (context(14, 24, 33, 34, 50, 0, 60000, 0x07, *sizes) for sizes in ((54, 8000), (hdrlen, mss)))
