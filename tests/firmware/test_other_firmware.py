@@ -4,12 +4,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from guests import Guests
 
 import emu
 
 SEABIOS = Path("/usr/share/seabios/bios-256k.bin")
 BOCHS = Path("/usr/share/bochs/BIOS-bochs-latest")
-UBOOT = Path("/usr/lib/u-boot/qemu-x86/u-boot.rom")
 
 
 def log_of(firmware: Path, seconds: float, **options: object) -> str:
@@ -42,10 +42,9 @@ def test_bochs_bios(tmp_path: Path) -> None:
     assert text.rstrip().endswith("ok"), text
 
 
-def test_uboot() -> None:
-    if not UBOOT.exists():
-        pytest.skip("no u-boot-qemu on this computer")
-    with emu.Machine(memory="64M", firmware=UBOOT) as vm:
+def test_uboot(guests: Guests) -> None:
+    """A firmware that is no PC BIOS: it finds its memory, lists PCI and draws on VESA by itself."""
+    with emu.Machine(memory="64M", firmware=guests.common("u-boot-qemu", "usr/lib/u-boot/qemu-x86/u-boot.rom")) as vm:
         text = vm.serial.expect("Hit any key to stop autoboot", timeout=10).before
         assert "DRAM:  64 MiB" in text and "Model: QEMU x86 (I440FX)" in text and "Video: 1024x768x32" in text
         vm.serial.send("x")
