@@ -254,7 +254,8 @@ def fetch_all(packages: Packages) -> None:
     wanted += [lambda: small.pae, lambda: large.xen, small.installer, large.installer, lambda: small.grub("cdrom.iso")]
     wanted += [lambda n=n: packages.root(n, "amd64") for n in USERLAND]
     wanted += [lambda n=n: packages.root(n, "all") for n in
-               ("ipxe", "ipxe-qemu", "isolinux", "syslinux-common", "grub-invaders", "grub-pc-bin", "u-boot-qemu")]
+               ("ipxe", "ipxe-qemu", "isolinux", "syslinux-common", "grub-invaders", "grub-pc-bin", "u-boot-qemu",
+                "gnumach-image-1.8-486")]
     for get in wanted:
         try:
             get()

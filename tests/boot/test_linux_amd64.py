@@ -11,7 +11,17 @@ import pytest
 from guests import Guests, busybox_initramfs
 from guests64 import initramfs64
 from process import EMU, ENV
-from test_linux_userspace import HARMLESS, run
+from test_linux_userspace import (  # the same programs over the same data as on the 32-bit kernel
+    HARMLESS,
+    data,  # noqa: F401
+    run,
+    test_awk,  # noqa: F401
+    test_awk_floating_point,  # noqa: F401
+    test_five_hundred_processes,  # noqa: F401
+    test_gzip_round_trip_and_host_can_read_it,  # noqa: F401
+    test_sha256,  # noqa: F401
+    test_sort,  # noqa: F401
+)
 
 import emu
 from emu.images.cpio import File
@@ -20,20 +30,21 @@ PROMPT = "/ # "
 # beside those of the 32-bit kernel
 HARMLESS64 = (*HARMLESS, r"AMD-Vi: AMD IOMMUv2 functionality not available on this system - This is not a bug\.",
               r"Spectre V\d : .*")
-DATA = b"".join(b"%d line of %d\n" % (k * k % 8191, k) for k in range(100_000))
 
 
 @pytest.fixture(scope="module")
-def initrd64(guests64: Guests, guests, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def initrd64(guests64: Guests, guests: Guests, data: bytes, tmp_path_factory: pytest.TempPathFactory) -> Path:  # noqa: F811
     path = tmp_path_factory.mktemp("amd64") / "initrd.gz"
-    path.write_bytes(initramfs64(guests64, {"data": File(DATA), "bin/busybox32": File(guests.busybox, 0o755)}))
+    path.write_bytes(initramfs64(guests64, {"data": File(data), "bin/busybox32": File(guests.busybox, 0o755)}))
     return path
 
 
-@pytest.fixture(scope="module", params=["max", "qemu64", "x86-64-v2"])
+@pytest.fixture(scope="module", params=["max", "qemu64", "x86-64-v2", "max-installer", "qemu64-installer"])
 def vm(request, guests64, initrd64):
-    with emu.Machine(memory="256M", cpu=request.param, hpet=True, kernel=guests64.kernel, initrd=initrd64,
-                     append="console=ttyS0") as machine:
+    """Debian's generic kernel and its installer's, on each model."""
+    cpu, installer, _ = request.param.partition("-installer")
+    kernel = guests64.installer() / "linux" if installer else guests64.kernel
+    with emu.Machine(memory="256M", cpu=cpu, hpet=True, kernel=kernel, initrd=initrd64, append="console=ttyS0") as machine:
         machine.serial.expect(PROMPT, timeout=120)
         yield machine
 
@@ -78,23 +89,12 @@ def test_processor(vm):
     assert ("aes" in flags) == (vm.config.cpu == "max")
 
 
-def test_programs(vm):
-    digest = hashlib.sha256(DATA).hexdigest()
-    assert run(vm, "sha256sum /data").split()[0] == digest
-    assert run(vm, "gzip -c /data | gunzip -c | sha256sum").split()[0] == digest
-    want = hashlib.sha256(b"".join(sorted(DATA.splitlines(keepends=True)))).hexdigest()
-    assert run(vm, "LC_ALL=C sort /data | sha256sum", 200).split()[0] == want
-    assert run(vm, "i=0; while [ $i -lt 200 ]; do /bin/busybox true || exit 1; i=$((i + 1)); done; echo $i") == "200"
-    assert run(vm, "awk 'BEGIN { for (i = 1; i <= 20000; i++) x += 1 / i; printf \"%.12f\\n\", x }'") == \
-        f"{sum(1 / k for k in range(1, 20001)):.12f}"
-
-
-def test_32_bit_programs(vm):
+def test_32_bit_programs(vm, data):  # noqa: F811
     """Compatibility mode: i386 busybox under the same kernel, int 0x80 and SYSENTER or SYSCALL."""
     assert run(vm, "sha256sum /bin/busybox32 | cut -c1-8") == run(vm, "/bin/busybox32 sha256sum /bin/busybox32 | cut -c1-8")
-    want = hashlib.sha256(b"".join(sorted(DATA.splitlines(keepends=True)))).hexdigest()
+    want = hashlib.sha256(b"".join(sorted(data.splitlines(keepends=True)))).hexdigest()
     assert run(vm, "LC_ALL=C /bin/busybox32 sort /data | /bin/busybox32 sha256sum", 200).split()[0] == want
-    assert run(vm, "/bin/busybox32 gzip -c /data | gunzip -c | /bin/busybox32 md5sum").split()[0] == hashlib.md5(DATA).hexdigest()
+    assert run(vm, "/bin/busybox32 gzip -c /data | gunzip -c | /bin/busybox32 md5sum").split()[0] == hashlib.md5(data).hexdigest()
     assert run(vm, "i=0; while [ $i -lt 100 ]; do /bin/busybox32 true || exit 1; i=$((i + 1)); done; echo $i") == "100"
     assert run(vm, "/bin/busybox32 awk 'BEGIN { for (i = 1; i <= 20000; i++) x += 1 / i; printf \"%.9f\\n\", x }'") == \
         f"{sum(1 / k for k in range(1, 20001)):.9f}"

@@ -4,8 +4,10 @@ The free images and Debian's packages (GRUB's rescue media, iPXE, isolinux, memt
 """
 from __future__ import annotations
 
+import os
 import re
 import shutil
+import struct
 import subprocess
 from pathlib import Path
 
@@ -88,6 +90,15 @@ def test_invaders(guests, firmware):
         assert vm.screen.text().rstrip().splitlines()[-1].index("/ \\") > ship
 
 
+def test_gnu_mach(guests, firmware):
+    """A Multiboot kernel that asks the BIOS; without its modules it stops where it says so, and a key reboots."""
+    kernel = guests.common("gnumach-image-1.8-486", "boot/gnumach-1.8-486.gz")
+    with emu.Machine(memory="128M", kernel=kernel, append="console=com0", icount_shift=3, **firmware) as vm:
+        text = vm.serial.expect("bootstrap_create: No bootstrap code loaded with the kernel!", timeout=30).before
+        assert "000000000000100000:000000000007ff" in text, text        # what E820 said, in pages
+        assert re.search(r"com1: at atbus0, port = 2f8x, .* pic = 3\.", text) and "RTC time is 2026-01-01 00:00:0" in text
+
+
 # ---- DOS ----------------------------------------------------------------------------------------------------------------
 def dos(vm: emu.Machine, command: str, answer: str) -> None:
     """A command on an empty screen."""
@@ -121,6 +132,33 @@ def test_freedos(guests, firmware, tmp_path):
     with emu.Machine(memory="16M", fda=image, **firmware) as vm:
         vm.screen.expect(re.compile(r"A:\\>"), timeout=60)
         dos(vm, "p", r"made by nasm")
+
+
+def test_freedos_hard_disk(guests, firmware, tmp_path):
+    """Files copied to C: are whole, and the file system the host made stays sound."""
+    fsck = shutil.which("fsck.fat", path=os.environ["PATH"] + ":/sbin:/usr/sbin")
+    if not fsck or not shutil.which("mformat"):
+        pytest.skip("mtools and dosfstools make and check the disk")
+    disk = tmp_path / "c.img"
+    at = f"{disk}@@{63 * 512}"
+    start, size = 63, 16 * 63 * 50 - 63
+    entry = struct.pack("<B3sB3sII", 0x80, bytes((1, 1, 0)), 6, bytes((15, 63, 49)), start, size)
+    disk.write_bytes(bytes(446) + entry + bytes(48) + b"\x55\xaa" + bytes(size + start - 1 << 9))
+    subprocess.run(["mformat", "-i", at, "-h", "16", "-s", "63", "-H", "63", "-T", str(size), "::"], check=True)
+    floppy = guests.image("freedos722.img")
+    with emu.Machine(memory="16M", fda=emu.Disk(floppy, snapshot=True), hda=disk, boot="a", icount_shift=4, **firmware) as vm:
+        vm.screen.expect(re.compile(r"A:\\>"), timeout=60)
+        dos(vm, "md c:\\sub", r"sub\s+A:\\>")
+        dos(vm, "copy nasm.exe c:\\sub", r"(?is)=> c:\\sub\\nasm\.exe.*A:\\>")
+        dos(vm, "xcopy games c:\\games /i", r"(?s)copied.*A:\\>")
+        dos(vm, "dir c:\\", r"bytes free")
+    copied, there = (subprocess.run(["mtype", "-i", *where], check=True, capture_output=True).stdout
+                     for where in ((at, "::/SUB/NASM.EXE"), (floppy, "::/nasm.exe")))
+    assert copied == there and len(copied) == 80504
+    part = tmp_path / "part.img"
+    part.write_bytes(disk.read_bytes()[start * 512:])
+    check = subprocess.run([fsck, "-n", part], capture_output=True, text=True)
+    assert check.returncode == 0, check.stdout
 
 
 # ---- others -------------------------------------------------------------------------------------------------------------
@@ -166,33 +204,6 @@ def test_ipxe_shell(guests, firmware):
         vm.screen.expect("iPXE>", timeout=30)
         vm.keyboard.type("cpuid --ext 29 && echo long || echo short\n")
         vm.screen.expect(re.compile(r"^(long|short)", re.M), timeout=20)
-
-
-@pytest.fixture
-def isolinux(guests, tmp_path) -> Path:
-    """A CD with isolinux and memtest86+."""
-    if not shutil.which("xorriso"):
-        pytest.skip("xorriso makes the CD")
-    tree = tmp_path / "tree" / "isolinux"
-    tree.mkdir(parents=True)
-    for file, name in ((guests.common("isolinux", "usr/lib/ISOLINUX/isolinux.bin"), "isolinux.bin"),
-                       (guests.common("syslinux-common", "usr/lib/syslinux/modules/bios/ldlinux.c32"), "ldlinux.c32"),
-                       (guests.memtest, "memtest")):
-        shutil.copyfile(file, tree / name)
-    (tree / "isolinux.cfg").write_text("PROMPT 1\nTIMEOUT 0\nLABEL memtest\n  KERNEL memtest\n")
-    iso = tmp_path / "cd.iso"
-    boot = ["-b", "isolinux/isolinux.bin", "-c", "isolinux/boot.cat", "-no-emul-boot", "-boot-load-size", "4", "-boot-info-table"]
-    command = ["xorriso", "-as", "mkisofs", "-quiet", "-o", str(iso), *boot, str(tree.parent)]
-    subprocess.run(command, check=True, capture_output=True)
-    return iso
-
-
-def test_isolinux(isolinux, firmware):
-    """The boot prompt takes a label, and the kernel behind it runs."""
-    with emu.Machine(memory="16M", cdrom=isolinux, **firmware) as vm:
-        vm.screen.expect("boot:", timeout=60)
-        vm.keyboard.type("memtest\n")
-        vm.screen.expect("Memtest86+ v6", timeout=60)
 
 
 def test_memtest(guests, firmware):

@@ -5,6 +5,10 @@ iPXE spends most of its time waiting for it.
 """
 from __future__ import annotations
 
+import functools
+import http.server
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -39,9 +43,22 @@ def test_the_kernel_image_loads_linux_by_tftp(guests: Guests, tftp: Path, model:
     boots(Nic(model, netdev=UserConfig(tftp=tftp, bootfile="boot.ipxe")), kernel=guests.common("ipxe", "boot/ipxe.lkrn"))
 
 
-def test_the_cd_loads_linux_by_tftp(guests: Guests, tftp: Path) -> None:
-    boots(Nic(netdev=UserConfig(tftp=tftp, bootfile="boot.ipxe")), cdrom=guests.common("ipxe", "usr/lib/ipxe/ipxe.iso"),
-          boot="d")
+@pytest.fixture(scope="module")
+def web(tftp: Path) -> Iterator[str]:
+    """The same files from a server on this computer; its address as the guest sees it."""
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=tftp)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://10.0.2.2:{server.server_port}/"
+        server.shutdown()
+
+
+@pytest.mark.parametrize("way", ["tftp", "http"])
+@pytest.mark.parametrize("model", CARDS)
+def test_the_cd_loads_linux(guests: Guests, tftp: Path, web: str, model: str, way: str) -> None:
+    """DHCP names the script: a file, or an address."""
+    lan = UserConfig(tftp=tftp, bootfile="boot.ipxe") if way == "tftp" else UserConfig(bootfile=web + "boot.ipxe")
+    boots(Nic(model, netdev=lan), cdrom=guests.common("ipxe", "usr/lib/ipxe/ipxe.iso"), boot="d")
 
 
 @pytest.mark.parametrize("model", CARDS)
