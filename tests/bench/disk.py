@@ -73,6 +73,13 @@ def play(command: list[str], limit: float) -> dict[str, float]:
     return took
 
 
+def table(results: dict[tuple[str, str], list[float]], targets: list[str]) -> None:
+    """Medians, a row each."""
+    print(f"{'MB/s':<16}" + "".join(f"{t:>10}" for t in targets))
+    for row in dict.fromkeys(row for row, _ in results):
+        print(f"{row:<16}" + "".join(f"{statistics.median(results[row, t]):>10.1f}" for t in targets))
+
+
 def main() -> None:
     ap = argparse.ArgumentParser(description=__doc__)
     ap.add_argument("guests")
@@ -101,10 +108,7 @@ def main() -> None:
                     for row, seconds in play(command, 600).items():
                         mib = (small if row != "cd" else 64 if mode == "dma" else 16)
                         results.setdefault((f"{mode} {row}", target), []).append(mib * 1.048576 / seconds)
-    targets = args.targets.split(",")
-    print(f"{'MB/s':<12}" + "".join(f"{t:>10}" for t in targets))
-    for row in dict.fromkeys(row for row, _ in results):
-        print(f"{row:<12}" + "".join(f"{statistics.median(results[row, t]):>10.0f}" for t in targets))
+    table(results, args.targets.split(","))
 
 
 if __name__ == "__main__":

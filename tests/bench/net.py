@@ -14,7 +14,6 @@ import argparse
 import os
 import shlex
 import socket
-import statistics
 import sys
 import tempfile
 import threading
@@ -23,7 +22,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent), str(HERE.parent.parent)]
 
-from disk import TARGETS, play  # noqa: E402
+from disk import TARGETS, play, table  # noqa: E402
 from guests import busybox_initramfs, find_guests, kernel_modules  # noqa: E402
 
 from emu.images.cpio import File, Symlink  # noqa: E402
@@ -114,10 +113,7 @@ def main() -> None:
                         results.setdefault((f"{card} {row}", target), []).append(rate)
                     if sink.received != args.mib << 20:
                         raise SystemExit(f"{target}: {sink.received} of {args.mib << 20} bytes came out of {card}")
-    targets = args.targets.split(",")
-    print(f"{'MB/s':<16}" + "".join(f"{t:>10}" for t in targets))
-    for row in dict.fromkeys(row for row, _ in results):
-        print(f"{row:<16}" + "".join(f"{statistics.median(results[row, t]):>10.1f}" for t in targets))
+    table(results, args.targets.split(","))
 
 
 if __name__ == "__main__":

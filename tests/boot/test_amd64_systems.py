@@ -24,6 +24,7 @@ def test_memtest_passes(guests64, mmu):
 
 
 def test_xen_runs_debian_as_its_first_domain(guests64, tmp_path):
+    """It looks for VT-x or SVM, an IOMMU, performance counters, MWAIT and MMCONFIG, says that there are none, and goes on."""
     initrd = tmp_path / "initrd.gz"
     initrd.write_bytes(initramfs64(guests64))
     modules = f"{guests64.kernel} console=hvc0,{initrd}"
