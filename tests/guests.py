@@ -252,7 +252,7 @@ def fetch_all(packages: Packages) -> None:
     small, large = Guests(packages, "i386"), Guests(packages, "amd64")
     wanted = [lambda g=g, n=n: getattr(g, n) for g in (small, large) for n in ("kernel", "busybox", "seabios", "memtest")]
     wanted += [lambda: small.pae, lambda: large.xen, small.installer, large.installer, lambda: small.grub("cdrom.iso")]
-    wanted += [lambda n=n: packages.root(n, "amd64") for n in USERLAND]
+    wanted += [lambda n=n: packages.root(n, "amd64") for n in (*USERLAND, "grub-firmware-qemu")]
     wanted += [lambda n=n: packages.root(n, "all") for n in
                ("ipxe", "ipxe-qemu", "isolinux", "syslinux-common", "grub-invaders", "grub-pc-bin", "u-boot-qemu",
                 "gnumach-image-1.8-486")]

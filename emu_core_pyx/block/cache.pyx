@@ -2,7 +2,7 @@
 from libc.stdlib cimport calloc, free
 from libc.string cimport memset
 from posix.mman cimport MAP_ANONYMOUS, MAP_FAILED, MAP_NORESERVE, MAP_PRIVATE, PROT_READ, PROT_WRITE, mmap, munmap
-from emu_core_pyx.types cimport u8, u16, u32, u64
+from emu_core_pyx.types cimport u8, u32, u64
 from emu_core_pyx.cpu.state cimport CPU
 from emu_core_pyx.cpu.bits cimport CS, EV_BREAK, EXC_GP, RIP
 from emu_core_pyx.block.insn cimport (
@@ -189,6 +189,8 @@ cdef void unlink_page(BlockCache *b, CodePage *p, Block *dead) noexcept nogil:
         blk = at[0]
         if blk == dead:
             at[0] = page_link(blk, p.page)[0]
+            if not dead.linked:
+                return
             continue
         link = <Link *>&blk.insns[blk.slots]
         if link.next[0] == dead:
@@ -313,7 +315,7 @@ cdef Block *out_of_line(CPU *c, u64 lin, u64 phys, Block *blk) noexcept nogil:
     if got < 0:     # longer than 15 bytes, or it runs over the segment's limit
         raise_exc(c, EXC_GP, 0)
         return NULL
-    blk.nbytes = <u16>(got & 0xFF)
+    blk.nbytes = <u8>(got & 0xFF)
     blk.phys = phys
     blk.phys2 = phys2
     finish_block(c, blk, 1)
@@ -328,6 +330,7 @@ cdef void finish_block(CPU *c, Block *blk, u32 n) noexcept nogil:
         blk.insns[k].rem = <u8>(n - k)
     blk.n = <u8>n
     blk.slots = <u8>n
+    blk.linked = 0
     blk.mode = c.mode
     blk.hash_next = NULL
     blk.page_next[0] = NULL
@@ -381,7 +384,7 @@ cdef Block *build(CPU *c, u64 lin, u64 phys) noexcept nogil:
     else:
         blk.phys = phys
         blk.phys2 = <u64>-1
-        blk.nbytes = <u16>off
+        blk.nbytes = <u8>off
         finish_block(c, blk, n)
     b.used += (sizeof(Block) + blk.slots * sizeof(Insn) + 15) & ~<u64>15
     blk.hash_next = b.hash[hash_of(phys, c.mode)]
@@ -461,6 +464,7 @@ cdef Insn *find_and_link(CPU *c, Link *link, int k, u64 old) noexcept nogil:
             and not (c.mode & MODE_LIMIT) and src.phys2 == <u64>-1 and blk.phys2 == <u64>-1
             and (src.phys ^ blk.phys) < 0x1000 and c.s.gpr[RIP] - old == blk.phys - src.phys):
         link.next[k] = blk
+        blk.linked = 1
     if c.left < blk.n:
         return NULL
     c.left -= blk.n

@@ -58,7 +58,8 @@ cdef struct Block:
     u64 phys            # physical address of the first byte
     u64 phys2           # page of the last byte where that is another page, else ~0
     u32 mode            # MODE_* it was decoded for; MODE_DEAD once invalidated
-    u16 nbytes
+    u8 nbytes           # at most MAX_BYTES
+    u8 linked           # a Link of its page may lead here
     u8 n                # guest instructions
     u8 slots            # Insn slots used (fused pairs take one), without the Link
     Block *hash_next

@@ -55,7 +55,7 @@ cdef bint write_cr0(CPU *c, u64 v) noexcept nogil:
     if changed & CR0_PE and not v & CR0_PE:
         set_cpl(c, 0)
     mode_refresh(c)     # looks at PE, LMA and AM: segments follow
-    if changed & (pg | CR0_WP | CR0_PE):
+    if changed & pg or changed & CR0_WP and v & pg:     # PE alone changes no translation: it cannot change under paging
         mmu_flush_all(c)
     return 1
 

@@ -293,6 +293,7 @@ cdef class AtaDevice(Device):
         memset(self.buf, 0, BUF_SIZE + MARGIN)
         self.power_on()
         self.soft_reset()
+        self.status = self.ready
 
     cdef void state(self, Visitor v):
         cdef bytes data

@@ -5,7 +5,9 @@ packed-pixel modes, are plain memory for the processor; which pages were written
 Planar access is in vga_memory.pxd, the DISPI registers' rules in vga_dispi.pxd, the picture in vga_raster.pyx.
 Not emulated: the vertical retrace interrupt (no IRQ 2), light pen, overscan border, big-endian frame buffers (the
 register at MMIO 0x604 stays little-endian), effects of changing registers inside a frame.
-DEVIATION: the legacy ports answer whatever COMMAND's I/O bit says, as on QEMU's card.
+DEVIATION, as on QEMU's card (GRUB as firmware sets none of these bits and relies on it): the legacy ports answer whatever
+COMMAND's I/O bit says, display memory whatever the miscellaneous output register's bit 1 says; the picture is there without
+retrace (bit 7 of the CRT controller's mode control), text without the attribute controller's colour planes.
 Spec: IBM VGA/XGA Technical Reference (1992); Bochs VBE Display API; QEMU docs/specs/standard-vga.rst; VESA EDID 1.4.
 
 I/O region 0: 3B0-3BB, 1: 3C0-3DF, 2: 1CE-1D1 (DISPI index, data, data again).

@@ -4,12 +4,14 @@ VRAM holds the four planes interleaved: byte 4 * offset + plane, so that one 32-
 Addresses behind the end wrap.  A window access goes byte by byte through the graphics controller, as on the 8-bit
 bus it was made for.
 In chain-4 mode address bits 0 and 1 choose the plane and are 0 in the plane's offset; the same with bit 0 in odd/even
-mode (in a 128 KiB map bit 16 takes its place).
+mode (in a 128 KiB map bit 16 takes its place).  DEVIATION: writes are odd/even only when the sequencer and the graphics
+controller both say so (the manual: the sequencer alone; QEMU: the graphics controller alone, and GRUB as firmware loads its
+font that way).
 Spec: IBM VGA/XGA Technical Reference, "Video Memory Read/Write Operations", graphics controller registers.
 """
 from emu_core_pyx.types cimport u8, u32, u64
 from emu_core_pyx.devices.vga_regs cimport (
-    GR_BIT_MASK, GR_COMPARE, GR_DONT_CARE, GR_ENABLE_SET, GR_MISC, GR_MODE, GR_READ_MAP, GR_ROTATE, GR_SET, MISC_RAM,
+    GR_BIT_MASK, GR_COMPARE, GR_DONT_CARE, GR_ENABLE_SET, GR_MISC, GR_MODE, GR_READ_MAP, GR_ROTATE, GR_SET,
     SEQ_CHAIN4, SEQ_MAP_MASK, SEQ_MODE, SEQ_SEQUENTIAL, VgaRegs, spread,
 )
 
@@ -20,8 +22,6 @@ cdef enum:
 cdef inline u32 window_offset(const VgaRegs *r, u32 off) noexcept nogil:
     """Address within the map the graphics controller has chosen, from the offset into A0000-BFFFF."""
     cdef u32 which = r.gr[GR_MISC] >> 2 & 3
-    if not r.misc & MISC_RAM:
-        return <u32>OUTSIDE
     if which == 0:
         return off
     if which == 1:
@@ -55,7 +55,7 @@ cdef inline u32 planar_write(VgaRegs *r, u32 *vram, u32 mask, u32 bank, u32 a, u
     if r.seq[SEQ_MODE] & SEQ_CHAIN4:
         planes &= 1 << (a & 3)
         a &= 0xFFFC
-    elif not r.seq[SEQ_MODE] & SEQ_SEQUENTIAL:
+    elif not r.seq[SEQ_MODE] & SEQ_SEQUENTIAL and r.gr[GR_MODE] & 0x10:
         planes &= 0xA if a & 1 else 0x5
         a = (a & 0xFFFE) | (a >> 16 & 1)
     if planes == 0:

@@ -2,7 +2,7 @@
 
 The picture is what the registers say at the moment of looking: the active display without the overscan border, as many
 scan lines and dots as the monitor gets (mode 13h is 640x400).  DEVIATION: registers a guest changes while the beam is
-on its way (split palettes, start address in mid-frame) take effect for the whole frame.
+on its way (split palettes, start address in mid-frame) take effect for the whole frame.  vga.pyx names two others.
 Spec: IBM VGA/XGA Technical Reference, CRT and attribute controller chapters.
 """
 from libc.stdlib cimport realloc
@@ -37,17 +37,17 @@ cdef inline u32 scale(u32 v, u32 bits) noexcept nogil:
 
 cdef void palette(Key *k, const VgaRegs *r) noexcept nogil:
     """Colour index to RGB: attribute controller, PEL mask, DAC."""
-    cdef u32 n, v, wide = r.vbe[VBE_ENABLE] & VBE_8BIT_DAC
+    cdef u32 n, v, wide = r.vbe[VBE_ENABLE] & VBE_8BIT_DAC, planes = 0xF if k.show == SHOW_TEXT else r.attr[AR_PLANES] & 0xF
     cdef const u8 *c
     for n in range(256):
         v = n
         if k.show != SHOW_LINEAR and not k.pair:
-            v = r.attr[n & r.attr[AR_PLANES] & 0xF] & 0x3F
+            v = r.attr[n & planes] & 0x3F
             if r.attr[AR_MODE] & AR_P54:
                 v = (v & 0xF) | (r.attr[AR_SELECT] & 3) << 4
             v |= (r.attr[AR_SELECT] & 0xC) << 4
         elif k.show != SHOW_LINEAR:
-            v &= (r.attr[AR_PLANES] & 0xF) * 0x11
+            v &= planes * 0x11
         c = &r.dac[3 * (v & r.dac_mask)]
         if wide:
             k.lut[n] = c[0] | <u32>c[1] << 8 | <u32>c[2] << 16
@@ -100,7 +100,7 @@ cdef void read_key(Key *k, const VgaRegs *r, u64 size) noexcept nogil:
             k.pitch = r.vbe[VBE_VIRT_WIDTH] >> 3
             k.start = r.vbe[VBE_Y_OFFSET] * k.pitch + (r.vbe[VBE_X_OFFSET] >> 3)
             k.pan = r.vbe[VBE_X_OFFSET] & 7
-        elif r.crtc[CRT_MODE] & CRT_ON:
+        else:
             standard(k, r)
     if k.show != SHOW_BLANK:
         palette(k, r)
@@ -114,7 +114,7 @@ cdef void standard(Key *k, const VgaRegs *r) noexcept nogil:
     k.pitch = <u32>r.crtc[CRT_OFFSET] << 1
     k.row_first = r.crtc[CRT_PRESET_ROW] & 0x1F
     k.row_last = r.crtc[CRT_MAX_SCAN] & 0x1F
-    k.crtc_mode = r.crtc[CRT_MODE]
+    k.crtc_mode = r.crtc[CRT_MODE] | CRT_ON
     k.crtc_dword = r.crtc[CRT_UNDERLINE] & (CRT_DWORD | CRT_COUNT_4)
     if k.dots == 9:
         k.pan = 0 if pan & 8 else (pan & 7) + 1

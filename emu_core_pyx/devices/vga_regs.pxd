@@ -8,7 +8,6 @@ from emu_core_pyx.types cimport u8, u16, u32
 cdef enum:
     # miscellaneous output
     MISC_COLOUR = 0x01          # CRT controller and status 1 at 3Dx, else 3Bx
-    MISC_RAM = 0x02             # the processor may reach display memory
     # sequencer
     SEQ_CLOCKING = 1
     SEQ_MAP_MASK = 2

@@ -10,7 +10,7 @@ Spec: SDM 3A 4.10 (caching translation information).  Global pages survive CR3 l
 """
 from cpython.ref cimport Py_DECREF, Py_INCREF
 from libc.stdlib cimport calloc, free
-from libc.string cimport memcpy, memset
+from libc.string cimport memcmp, memcpy, memset
 from emu_core_pyx.types cimport i64, u8, u32, u64
 from emu_core_pyx.cpu.state cimport CPU, TlbEntry
 from emu_core_pyx.cpu.bits cimport (
@@ -528,6 +528,7 @@ cdef void phys_write(CPU *c, u64 phys, const void *src, u32 n) noexcept nogil:
     cdef u32 k, f
     cdef const u8 *at = <const u8 *>src
     cdef u8 *to
+    cdef bint changes
     while n:
         k = 0x1000 - <u32>(phys & 0xFFF)
         if k > n:
@@ -537,13 +538,15 @@ cdef void phys_write(CPU *c, u64 phys, const void *src, u32 n) noexcept nogil:
             bus_write(c, phys, at, k)
         elif f != DROP:
             to = p.base + (<u64>(f - 1) << 12) + (phys & 0xFFF)
+            # a patch often writes what is there (GRUB's INT n before each BIOS call): the blocks are still true
+            changes = not p.flags[f - 1] & FRAME_CODE or k > 8 or memcmp(to, at, k) != 0
             if k == 4:
                 (<u32 *>to)[0] = (<const u32 *>at)[0]
             elif k == 8:
                 (<u64 *>to)[0] = (<const u64 *>at)[0]
             else:
                 memcpy(to, at, k)
-            if p.flags[f - 1] & FRAME_HOOKS:
+            if changes and p.flags[f - 1] & FRAME_HOOKS:
                 frame_written(c, f - 1, phys, k)
         at += k
         phys += k

@@ -70,7 +70,11 @@ def lba10(op: int, lba: int, n: int) -> tuple[int, ...]:
 
 # ---- task file ------------------------------------------------------------------------------------------------------------
 def test_signature_after_reset_and_refused_identify(cd):
-    assert [cd.get(r) for r in range(1, 8)] == [1, 1, 1, 0x14, 0xEB, 0xA0, 0]
+    assert [cd.get(r) for r in range(1, 8)] == [1, 1, 1, 0x14, 0xEB, 0xA0, DRDY]
+    cd.control(4)
+    cd.control(0)
+    assert cd.settle() == 0         # no DRDY now; the reset before was that of power-on
+    assert [cd.get(r) for r in range(1, 7)] == [1, 1, 1, 0x14, 0xEB, 0xA0]
     for command in (0xEC, 0x20):
         assert cd.command(command) & ERR and cd.get(ERROR) == ABRT
         assert (cd.get(LBAM), cd.get(LBAH)) == (0x14, 0xEB)
