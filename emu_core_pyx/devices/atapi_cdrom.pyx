@@ -2,8 +2,8 @@
 
 A disc is one data track (mode 1) in one session; a medium larger than 80 minutes is a DVD.  READ CD makes the raw sectors.
 A drive reports UNIT ATTENTION after reset and after a change of disc; the tray opens and closes at once.
-DRDY is set from power-on (QEMU; U-Boot passes by a drive without it) and, as 9.12 wants, cleared by SRST and DEVICE RESET until
-IDENTIFY PACKET DEVICE or PACKET; 9.1 wants it clear at first too.
+DRDY: SRST and DEVICE RESET clear it until IDENTIFY PACKET DEVICE or PACKET (9.12).  DEVIATION: it is set from power-on, as on
+QEMU's drive (U-Boot passes by a drive without it); 9.1 wants it clear until then too.
 Not emulated: audio (data discs have none: play commands are refused), writing, CSS keys, overlapped commands.
 Spec: ATA/ATAPI-6 8.23 and 9.8 (PACKET); INF-8020i; MMC-3 (T10/1363D); SPC-2 (sense, INQUIRY).
 """

@@ -25,12 +25,12 @@ from emu_core_pyx.bus.pci cimport (
 from emu_core_pyx.bus.optionrom cimport OptionRom
 from emu_core_pyx.bus.visitor cimport Visitor
 from emu_core_pyx.devices.vga_dispi cimport VBE_ID5, vbe_fit, vbe_read, vbe_write
-from emu_core_pyx.devices.vga_memory cimport OUTSIDE, planar_read, planar_write, window_offset
+from emu_core_pyx.devices.vga_memory cimport OUTSIDE, odd_even_writes, planar_read, planar_write, window_offset
 from emu_core_pyx.devices.vga_raster cimport SHOW_TEXT, Picture, paint
 from emu_core_pyx.devices.vga_ports cimport crt_read, crt_write, vga_frame, vga_read, vga_write
 from emu_core_pyx.devices.vga_regs cimport (
     AR_REGS, CRT_CURSOR_END, CRT_CURSOR_HIGH, CRT_CURSOR_LOW, CRT_CURSOR_START, CRT_REGS, GR_BIT_MASK, GR_ENABLE_SET,
-    GR_MISC, GR_MODE, GR_READ_MAP, GR_REGS, GR_ROTATE, MISC_COLOUR, SEQ_CHAIN4, SEQ_MAP_MASK, SEQ_MODE, SEQ_SEQUENTIAL,
+    GR_MISC, GR_MODE, GR_READ_MAP, GR_REGS, GR_ROTATE, MISC_COLOUR, SEQ_CHAIN4, SEQ_MAP_MASK, SEQ_MODE,
     VBE_BANK, VBE_ENABLE, VBE_ID, VBE_NOCLEAR, VBE_REGS, VBE_YRES, VgaRegs, vbe_linear, vbe_on, vbe_pitch,
 )
 from emu_core_pyx.mmu.physmem cimport FRAME_CLEAN, FRAME_CODE, FRAME_TABLE, PhysMem
@@ -187,7 +187,7 @@ cdef class Vga(PciDevice):
             if r.seq[SEQ_MODE] & SEQ_CHAIN4:
                 if r.seq[SEQ_MAP_MASK] & 0xF == 0xF:
                     self.fast = FAST_CHAIN4
-            elif not r.seq[SEQ_MODE] & SEQ_SEQUENTIAL and r.seq[SEQ_MAP_MASK] & 0xF == 3 and r.gr[GR_MODE] & 0x10 \
+            elif odd_even_writes(r) and r.seq[SEQ_MAP_MASK] & 0xF == 3 \
                     and not r.gr[GR_READ_MAP] & 2 and r.gr[GR_MISC] >> 2 & 3:
                 self.fast = FAST_TEXT
         if self.mem is None or on == self.window_on and (not on or bank == self.window_bank):

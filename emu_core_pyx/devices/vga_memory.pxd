@@ -31,6 +31,10 @@ cdef inline u32 window_offset(const VgaRegs *r, u32 off) noexcept nogil:
     return off & 0x7FFF
 
 
+cdef inline bint odd_even_writes(const VgaRegs *r) noexcept nogil:
+    return not r.seq[SEQ_MODE] & SEQ_SEQUENTIAL and r.gr[GR_MODE] & 0x10
+
+
 cdef inline u8 planar_read(VgaRegs *r, const u32 *vram, u32 mask, u32 bank, u32 a) noexcept nogil:
     """One byte at map address `a`; loads the latches.  `mask`: dwords of VRAM in reach less one; `bank` in dwords."""
     cdef u32 plane = r.gr[GR_READ_MAP] & 3, d
@@ -55,7 +59,7 @@ cdef inline u32 planar_write(VgaRegs *r, u32 *vram, u32 mask, u32 bank, u32 a, u
     if r.seq[SEQ_MODE] & SEQ_CHAIN4:
         planes &= 1 << (a & 3)
         a &= 0xFFFC
-    elif not r.seq[SEQ_MODE] & SEQ_SEQUENTIAL and r.gr[GR_MODE] & 0x10:
+    elif odd_even_writes(r):
         planes &= 0xA if a & 1 else 0x5
         a = (a & 0xFFFE) | (a >> 16 & 1)
     if planes == 0:

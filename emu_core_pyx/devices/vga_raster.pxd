@@ -39,7 +39,7 @@ cdef struct Key:            # compared as bytes: no padding, all of it filled
     u32 line_graphics       # ninth dot of C0-DF
     u8 crtc_mode
     u8 crtc_dword           # CRT_UNDERLINE's two address bits
-    u8 planes               # colour plane enable
+    u8 plain                # the CRTC's address bits play no part: 4 bpp of the Bochs interface
     u8 reserved
     u32 mask                # dwords of VRAM in reach, less one
     u32 lut[256]            # 0x00BBGGRR

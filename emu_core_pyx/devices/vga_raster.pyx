@@ -11,7 +11,7 @@ from emu_core_pyx.types cimport u8, u32, u64
 from emu_core_pyx.devices.vga_regs cimport (
     AR_MODE, AR_P54, AR_PAN, AR_PAN_SPLIT, AR_PLANES, AR_SCREEN_ON, AR_SELECT, CRT_A13, CRT_A14, CRT_BYTE, CRT_COUNT_2,
     CRT_COUNT_4, CRT_CURSOR_END, CRT_CURSOR_HIGH, CRT_CURSOR_LOW, CRT_CURSOR_START, CRT_DWORD, CRT_HDISP, CRT_LINES_2,
-    CRT_LINE_COMPARE, CRT_MAX_SCAN, CRT_MODE, CRT_OFFSET, CRT_ON, CRT_OVERFLOW, CRT_PRESET_ROW, CRT_START_HIGH,
+    CRT_LINE_COMPARE, CRT_MAX_SCAN, CRT_MODE, CRT_OFFSET, CRT_OVERFLOW, CRT_PRESET_ROW, CRT_START_HIGH,
     CRT_START_LOW, CRT_UNDERLINE, CRT_VDISP, CRT_WRAP, GR_MISC, GR_MODE, SEQ_8DOT, SEQ_CLOCKING, SEQ_FONT, SEQ_SCREEN_OFF,
     VBE_8BIT_DAC, VBE_BPP, VBE_ENABLE, VBE_VIRT_WIDTH, VBE_XRES, VBE_X_OFFSET, VBE_YRES, VBE_Y_OFFSET, VgaRegs, vbe_linear,
     vbe_on, vbe_pitch,
@@ -100,6 +100,7 @@ cdef void read_key(Key *k, const VgaRegs *r, u64 size) noexcept nogil:
             k.pitch = r.vbe[VBE_VIRT_WIDTH] >> 3
             k.start = r.vbe[VBE_Y_OFFSET] * k.pitch + (r.vbe[VBE_X_OFFSET] >> 3)
             k.pan = r.vbe[VBE_X_OFFSET] & 7
+            k.plain = 1
         else:
             standard(k, r)
     if k.show != SHOW_BLANK:
@@ -114,7 +115,7 @@ cdef void standard(Key *k, const VgaRegs *r) noexcept nogil:
     k.pitch = <u32>r.crtc[CRT_OFFSET] << 1
     k.row_first = r.crtc[CRT_PRESET_ROW] & 0x1F
     k.row_last = r.crtc[CRT_MAX_SCAN] & 0x1F
-    k.crtc_mode = r.crtc[CRT_MODE] | CRT_ON
+    k.crtc_mode = r.crtc[CRT_MODE]
     k.crtc_dword = r.crtc[CRT_UNDERLINE] & (CRT_DWORD | CRT_COUNT_4)
     if k.dots == 9:
         k.pan = 0 if pan & 8 else (pan & 7) + 1
@@ -136,7 +137,7 @@ cdef void standard(Key *k, const VgaRegs *r) noexcept nogil:
 
 
 cdef u32 plane_address(const Key *k, u32 ma, u32 scan) noexcept nogil:
-    if not k.crtc_mode & CRT_ON:            # 4 bpp of the Bochs interface: plain
+    if k.plain:
         return ma & k.mask
     ma &= 0xFFFF
     if k.crtc_dword & CRT_DWORD:

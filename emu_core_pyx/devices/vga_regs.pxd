@@ -48,7 +48,6 @@ cdef enum:
     CRT_COUNT_2 = 0x08
     CRT_WRAP = 0x20
     CRT_BYTE = 0x40
-    CRT_ON = 0x80
     # graphics controller
     GR_SET = 0
     GR_ENABLE_SET = 1

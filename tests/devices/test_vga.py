@@ -564,6 +564,19 @@ def test_screen_off_is_dark(c):
     assert not c.look().any()
 
 
+def test_text_is_there_without_colour_planes_and_retrace(c):
+    """As on QEMU's card: GRUB as firmware sets neither."""
+    c.text()
+    c.crtc(0x0A, 0x20)
+    c.write(0x18000, 0x1E41, 2)
+    there = c.look().copy()
+    c.crtc(0x11, 0)                                 # CRTC 0-7 are writable
+    c.crtc(0x17, 0x23)
+    c.attr(0x12, 0)
+    c.out(0x3C0, 0x20)
+    assert there.any() and (c.look() == there).all()
+
+
 def test_vram_is_part_of_the_state(c):
     set_mode(c, 640, 480, 32)
     for k in range(0, 0x10000, 0x1000):

@@ -317,6 +317,26 @@ def test_a_write_into_a_page_of_code_that_is_no_code_kills_nothing() -> None:
     assert e.mem.read(0x100800, 4) != bytes(4)
 
 
+def test_a_patch_that_changes_nothing_kills_nothing() -> None:
+    e = protected("mov ecx, 1000\n1: mov byte ptr [2f], 0x43\n2: inc ebx\ndec ecx\njnz 1b\nhlt")
+    advance(e, 4100)
+    assert e.counters()["blocks_killed"] == 0
+    assert (e.regs()["ebx"], e.regs()["ecx"]) == (1000, 0)
+
+
+@pytest.mark.parametrize("mmu", ["tlb", "shadow"])
+def test_mode_switches_without_paging_keep_the_translations(mmu: str) -> None:
+    """Firmware goes to real mode and back for every BIOS call: PE alone says nothing about pages."""
+    e = protected("mov ecx, 1000\n1: mov eax, cr0\nand al, 0xfe\nmov cr0, eax\nor al, 1\nmov cr0, eax\n"
+                  "inc dword ptr [0x200000]\ndec ecx\njnz 1b\nhlt", mmu)
+    advance(e, 1000)
+    said = ("tlb_misses", "tlb_flushes", "shadow_fills", "cache_flushes", "space_switches")
+    before = {name: e.counters()[name] for name in said}
+    assert advance(e, 1 << 20) == "hang"
+    assert e.mem.read(0x200000, 4) == (1000).to_bytes(4, "little")
+    assert {name: e.counters()[name] for name in said} == before
+
+
 @pytest.mark.parametrize("mmu", ["tlb", "shadow"])
 def test_instruction_across_two_linear_pages_that_are_one_physical(mmu: str) -> None:
     """Its tail lies before its head; the block is in one page's list, once."""
