@@ -5,8 +5,8 @@
 A package lies in FOLDER/NAME-ARCHITECTURE/ (`all` where it has none) and is fetched when a test first asks for it, by one process
 at a time.  EMU_GUESTS=FOLDER names a folder that has them already; then nothing is fetched, unless EMU_FETCH=1 says so.
 The images (mikeos.flp, mikeos.iso, freedos722.img, bootos-os.img, tetros.img) are not Debian's: they lie in EMU_IMAGES, in
-images/ of that folder, or in ../shared/guests/images beside this source tree.  Fetching needs apt-get, dpkg-deb and a Debian
-mirror; no root.
+images/ of that folder, or in ../shared/guests/images beside this source tree.  Nor are FreeDOS's programs: Ubuntu's package
+dosemu has them, unpacked by hand into dosemu-amd64/ of that folder.  Fetching needs apt-get, dpkg-deb, a mirror; no root.
 """
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class Packages:
             return found
         if not self.may_fetch:
             raise GuestUnavailable(f"{self.folder / f'{name}-{arch}'} is not there (EMU_FETCH=1 fetches it)")
-        with self._alone():
+        with self.alone():
             return self._look(name, arch) or self._fetch(name, arch)
 
     def file(self, name: str, arch: str, pattern: str) -> Path:
@@ -88,17 +88,17 @@ class Packages:
             return there.name.removesuffix(f"-{arch}")
         if not self.may_fetch:
             raise GuestUnavailable(f"{self.folder} has no {pattern}-{arch} (EMU_FETCH=1 fetches it)")
-        with self._alone():
+        with self.alone():
             found = re.search(r"Depends: (linux-image-\d\S+)", self._apt(arch, self.folder, "apt-cache", "depends", meta))
         if not found:
             raise GuestUnavailable(f"Debian's list has no package behind {meta}")
         return found[1]
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """One process at a time: others wait until what they would fetch is there."""
+    def alone(self, name: str = ".lock") -> Iterator[None]:
+        """One process at a time: others wait until what they would fetch or make is there."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        with (self.folder / ".lock").open("w") as lock:
+        with (self.folder / name).open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
@@ -206,6 +206,15 @@ class Guests:
         return self.common(f"debian-installer-12-netboot-{self.arch}",
                            f"usr/lib/debian-installer/images/12/{self.arch}/{kind}/debian-installer/{self.arch}")
 
+    @property
+    def dos_programs(self) -> Path:
+        """Folder of FreeDOS's programs, MEM, FORMAT and SYS among them."""
+        folder = self.packages.folder / "dosemu-amd64"
+        if not folder.exists():
+            raise GuestUnavailable(f"{folder} is not there; no package of Debian has FreeDOS's programs, Ubuntu 18.04's dosemu "
+                                   "(multiverse) does: unpack it to that folder with dpkg-deb -x")
+        return folder / "usr/lib/dosemu/drive_z/bin"
+
     def grub(self, medium: str) -> Path:
         """GRUB's rescue media: floppy.img, cdrom.iso, usb.img."""
         return self.common("grub-rescue-pc", f"usr/lib/grub-rescue/grub-rescue-{medium}")
@@ -254,8 +263,8 @@ def fetch_all(packages: Packages) -> None:
     wanted += [lambda: small.pae, lambda: large.xen, small.installer, large.installer, lambda: small.grub("cdrom.iso")]
     wanted += [lambda n=n: packages.root(n, "amd64") for n in (*USERLAND, "grub-firmware-qemu")]
     wanted += [lambda n=n: packages.root(n, "all") for n in
-               ("ipxe", "ipxe-qemu", "isolinux", "syslinux-common", "grub-invaders", "grub-pc-bin", "u-boot-qemu",
-                "gnumach-image-1.8-486")]
+               ("linux-source-6.1", "ipxe", "ipxe-qemu", "isolinux", "syslinux-common", "grub-invaders", "grub-pc-bin",
+                "u-boot-qemu", "gnumach-image-1.8-486")]
     for get in wanted:
         try:
             get()

@@ -40,9 +40,10 @@ for _k, _size in enumerate(((1280, 768), (1280, 800), (1280, 960), (1440, 900), 
                             (2560, 1600), (1280, 720), (1920, 1080))):
     MODES |= {0x175 + 3 * _k + _n: (*_size, _bpp) for _n, _bpp in enumerate((16, 24, 32))}
 
+# bits a pixel: size and position of red, green, blue and the rest; with 8 those of the DAC
 FIELDS = {15: (5, 10, 5, 5, 5, 0, 1, 15), 16: (5, 11, 6, 5, 5, 0, 0, 0), 24: (8, 16, 8, 8, 8, 0, 0, 0),
-          32: (8, 16, 8, 8, 8, 0, 8, 24), 8: (8, 0, 8, 0, 8, 0, 0, 0)}     # red, green, blue, rest: size, position
-DISPI_ENABLE_LFB = 0x41
+          32: (8, 16, 8, 8, 8, 0, 8, 24), 8: (8, 0, 8, 0, 8, 0, 8, 0)}
+DISPI_ENABLE_LFB, DISPI_8BIT_DAC = 0x41, 0x20
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +135,9 @@ def text_mode(card: Any, font: bytes) -> None:
 
 
 def frame_buffer(card: Any, mode: VideoMode) -> None:
-    """A packed-pixel mode by the Bochs interface; with 8 bits a pixel the palette is the EGA's 64 colours."""
-    for index, value in ((4, 0), (1, mode.width), (2, mode.height), (3, mode.bpp), (4, DISPI_ENABLE_LFB)):
+    """A packed-pixel mode by the Bochs interface; with 8 bits a pixel the DAC has 8 bits, as the kernel's own set-up wants it."""
+    enable = DISPI_ENABLE_LFB | (DISPI_8BIT_DAC if mode.bpp == 8 else 0)
+    for index, value in ((4, 0), (1, mode.width), (2, mode.height), (3, mode.bpp), (4, enable)):
         card.py_io_write(2, 0, index, 2)
         card.py_io_write(2, 1, value, 2)
 

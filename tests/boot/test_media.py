@@ -114,7 +114,7 @@ def test_freedos(guests, firmware, tmp_path):
     with emu.Machine(memory="16M", fda=image, **firmware) as vm:
         vm.screen.expect(re.compile(r"A:\\>"), timeout=60)
         dos(vm, "dir", r"bytes free")
-        dos(vm, "memory", r"Heap +: free +\d{4} bytes")         # the image has no MEM
+        dos(vm, "memory", r"Heap +: free +\d{4} bytes")         # the image has no MEM: test_freedos_programs
         dos(vm, "copy autoexec.bat kept.txt", r"(?s)kept\.txt.*A:\\>")
         vm.keyboard.type("cls\ndebug\n")
         vm.screen.expect(re.compile(r"^-", re.M), timeout=20)
@@ -132,6 +132,43 @@ def test_freedos(guests, firmware, tmp_path):
     with emu.Machine(memory="16M", fda=image, **firmware) as vm:
         vm.screen.expect(re.compile(r"A:\\>"), timeout=60)
         dos(vm, "p", r"made by nasm")
+
+
+def test_freedos_programs(guests, firmware, tmp_path):
+    """MEM; a floppy formatted and given the system boots by itself."""
+    if not shutil.which("mformat"):
+        pytest.skip("mtools make the floppy")
+    tools, made = tmp_path / "tools.img", tmp_path / "made.img"
+    subprocess.run(["mformat", "-C", "-f", "1440", "-i", tools, "::"], check=True)
+    names = ("mem.exe", "sys.com", "tree.com", "sort.com", "mode.com")
+    subprocess.run(["mcopy", "-i", tools, *(guests.dos_programs / name for name in (*names, "format.exe")), "::"], check=True)
+    made.write_bytes(bytes(1440 << 10))
+    with emu.Machine(memory="16M", fda=emu.Disk(guests.image("freedos722.img"), snapshot=True),
+                     fdb=emu.Disk(tools, readonly=True), icount_shift=5, **firmware) as vm:
+        vm.screen.expect(re.compile(r"A:\\>"), timeout=60)
+        dos(vm, "b:mem /c", r"(?s)Extended \(XMS\) +15,\d{3}K.*Total under 1 MB +639K.*resident in the high memory area.*A:\\>")
+        assert re.search(r"COMMAND +\d,\d{3}", vm.screen.text()) and re.search(r"Total memory +16,37\dK", vm.screen.text())
+        dos(vm, "b:tree b: /f", r"(?s)MEM\.EXE.*No subdirectories exist")
+        dos(vm, "b:mode con lines=50", r"400 line resolution\.\s+A:\\>")
+        assert vm.screen.cells().shape == (50, 80, 2)
+        vm.keyboard.type("b:mode co80\n")
+        dos(vm, "ver", "FreeCom version")
+        assert vm.screen.cells().shape == (25, 80, 2)
+        for name in ("del vim.exe", "copy b:format.exe", "copy b:sys.com"):
+            dos(vm, name, r"(?s)(removed|=> ).*A:\\>")
+        vm.keyboard.type("cls\nformat b: /u\n")
+        vm.screen.expect("Press ENTER when the right disk is in drive", timeout=60)
+        vm.drives["floppy1"].insert(made)
+        vm.keyboard.type("\n")
+        vm.screen.expect("enter volume label", timeout=200)
+        vm.keyboard.type("made\n")
+        text = vm.screen.expect(re.compile("Format another floppy"), timeout=200).before
+        assert re.search(r"1,457,664 +bytes available on disk", text), text
+        vm.keyboard.type("n\n")
+        dos(vm, "sys a: b:", "(?s)System transferred.*A:")
+    with emu.Machine(memory="16M", fda=made, **firmware) as vm:
+        vm.screen.expect(re.compile("FreeCom version"), timeout=60)
+        vm.screen.expect(re.compile(r"A:\\>|Enter new date"), timeout=60)
 
 
 def test_freedos_hard_disk(guests, firmware, tmp_path):

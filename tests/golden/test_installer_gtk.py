@@ -1,6 +1,6 @@
 """debian-installer for i386 with GTK on X comes up to its choice of languages.
 
-Debian's kernels are built without CONFIG_LOGO: there is no penguin to look for.
+Debian's kernels are built without CONFIG_LOGO: the penguin is in boot/test_linux_penguin.py.
 """
 from __future__ import annotations
 
