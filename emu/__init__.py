@@ -7,6 +7,7 @@
 """
 __version__ = "0.1.0"
 
+from .boot.smbios import SmbiosConfig
 from .config import BootConfig, DebugExitConfig, LoaderConfig, MachineConfig, SerialConfig
 from .errors import (
     BoardError,
@@ -30,6 +31,6 @@ from .serial import Match, SerialPort
 __all__ = [
     "BoardError", "BootConfig", "CaptureConfig", "ConfigError", "DebugExitConfig", "Disk", "EmuError", "Forward",
     "GuestCrash", "GuestForward", "GuestStopped", "GuestTimeout", "ImageError", "LoaderConfig", "Machine", "MachineConfig",
-    "Match", "Nic", "Peer", "SerialConfig", "SerialPort", "StateError", "Stop", "StreamConfig", "Switch", "TapConfig",
-    "UserConfig", "__version__",
+    "Match", "Nic", "Peer", "SerialConfig", "SerialPort", "SmbiosConfig", "StateError", "Stop", "StreamConfig", "Switch",
+    "TapConfig", "UserConfig", "__version__",
 ]

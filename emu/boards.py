@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from . import layout as at
-from .boot import BootPlan, acpi, flat, plan_boot, read_image, tableloader, video
+from .boot import BootPlan, acpi, flat, mptable, plan_boot, read_image, smbios, tableloader, video
 from .config import BootConfig, MachineConfig
 from .core import Engine, core_error, new_device, new_dma, new_engine
 from .cpu import parse_cpu
@@ -80,6 +80,7 @@ HPET_REWIRES = {"pit": "irq=hpet:0 sound_full=cpu:STOP", "rtc": "irq=hpet:1"}
 NICS = {"ne2k_pci": "ne2k_pci.Ne2kPci", "ne2k_isa": "dp8390.Dp8390", "e1000": "e1000.E1000"}
 VGA = Part("vga", "vga.Vga", ((0, at.VGA_MONO, 12), (1, at.VGA, 32), (2, at.VGA_DISPI, 4)), "",
            ((0, at.VGA_WINDOW, at.VGA_WINDOW_SIZE),), devfn=0x10)
+CPUID_APIC = 1 << 9                 # EDX of leaf 1
 FIRST_SLOT = 3                      # of PCI cards, as QEMU places them
 
 
@@ -93,6 +94,7 @@ class Board:
         self.acpi = acpi.build(at.ROM_AREA, **self._acpi_options)
         self.warnings: list[str] = []
         self._pieces: list[tuple[int, bytes]] = []
+        self._low_tables: list[tuple[int, bytes]] = []
         self._firmware = b""
         self.boot_plan = self._plan()
         assert not isinstance(config.boot, str)
@@ -298,13 +300,18 @@ class Board:
         return plan
 
     def _tables(self) -> None:
-        """What fw_cfg tells a firmware: memory, ACPI tables, option ROMs, the kernel."""
+        """What fw_cfg tells a firmware: memory, tables, option ROMs, the kernel; without one the tables firmware would leave."""
+        fw_cfg = self.devices["fw_cfg"]
+        for name, data in self.config.fw_cfg.items():
+            fw_cfg.add_file(name, data)
         if self.has_firmware:
-            fw_cfg = self.devices["fw_cfg"]
             below, above = at.ram_split(self.ram_bytes)
             rows = [(0, below, 1)] + ([(at.FOUR_GIB, above, 1)] if above else [])
             fw_cfg.add_file("etc/e820", b"".join(struct.pack("<QQI", *row) for row in rows))
             for name, data in tableloader.files(**self._acpi_options).items():
+                fw_cfg.add_file(name, data)
+            for name, data in zip(("etc/smbios/smbios-tables", "etc/smbios/smbios-anchor"),
+                                  smbios.build(self.config.smbios, self._hardware()), strict=True):
                 fw_cfg.add_file(name, data)
             for name, data in self.drives.boot_files(self.boot).items():
                 fw_cfg.add_file(name, data)
@@ -314,15 +321,27 @@ class Board:
                 rom = self.boot_plan.rom
                 fw_cfg.add_file(f"genroms/{rom}", read_image(rom_path(rom), "option ROM"))
                 fw_cfg.add_file("bootorder", f"/rom@genroms/{rom}\n\0".encode())
+        else:
+            hardware = self._hardware()
+            dmi = smbios.placed(self.config.smbios, hardware, at.SMBIOS, at.ROM_AREA_END)
+            self._low_tables = [*self.acpi.pieces, (at.SMBIOS, dmi)]
+            if hardware.features & CPUID_APIC:
+                mp = mptable.build(at.MP_TABLE, signature=hardware.signature, features=hardware.features)
+                self._low_tables.append((at.MP_TABLE, mp))
         if self.boot_plan is None or "kernel_data" not in self.boot_plan.fw_cfg:
             return
         items: dict[str, Any] = self.boot_plan.fw_cfg
-        fw_cfg = self.devices["fw_cfg"]
         fw_cfg.set_kernel(items["setup_data"], items["kernel_data"], items["setup_addr"], items["kernel_addr"])
         if "cmdline_addr" in items:
             fw_cfg.set_cmdline(self.config.append, items["cmdline_addr"])
         if "initrd_data" in items:
             fw_cfg.set_initrd(items["initrd_data"], items["initrd_addr"])
+
+    def _hardware(self) -> smbios.Hardware:
+        below, above = at.ram_split(self.ram_bytes)
+        signature, _, _, features = self.engine.cpuid(1)
+        assert not isinstance(self.config.uuid, str)
+        return smbios.Hardware(below, above, signature, features, self.config.uuid)
 
     # ---- life ---------------------------------------------------------------------------------------------------
     def reset(self) -> None:
@@ -341,7 +360,7 @@ class Board:
         self.devices["ide"].set_base(at.BUS_MASTER_IDE)
         for k, irq in enumerate(PIRQ_ROUTES):
             self.devices["piix3"].py_config_write(0x60 + k, irq)
-        for addr, data in self.acpi.pieces:
+        for addr, data in self._low_tables:
             mem.write(addr, data)
         mem.write(at.BDA + 0x0E, (at.EBDA >> 4).to_bytes(2, "little"))
         mem.write(at.BDA + 0x13, (at.BASE_MEMORY_TOP >> 10).to_bytes(2, "little"))

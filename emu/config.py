@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
+from .boot.smbios import NO_UUID, SmbiosConfig, parse_uuid
 from .cpu import parse_cpu
 from .errors import ConfigError, suggest
 from .images.disk import Disk, as_disk, place_all
@@ -159,6 +162,9 @@ class MachineConfig:
     vga          graphics card: "std" (VGA with the Bochs display interface on PCI, as QEMU's) or "none"
     vga_mib      its memory, 1 to 128 MiB, a power of two
     vga_rom      its VGA BIOS, for firmware to start; default ours
+    uuid         of the machine, as SMBIOS has it
+    smbios       what SMBIOS (DMI) says: SmbiosConfig
+    fw_cfg       further files for the guest, by name ("opt/org.example/key"), through QEMU's firmware configuration device
     """
 
     memory: str | int = DEFAULT_MEMORY
@@ -199,6 +205,9 @@ class MachineConfig:
     vga_mib: int = 16
     vga_rom: Path | None = None
     name: str = "emu"
+    uuid: UUID | str = NO_UUID
+    smbios: SmbiosConfig = SmbiosConfig()
+    fw_cfg: Mapping[str, bytes] = field(default_factory=dict)
     memory_bytes: int = field(init=False, default=0)
     rtc_unix: int = field(init=False, default=0)
     drives: tuple[Disk, ...] = field(init=False, default=())
@@ -210,6 +219,8 @@ class MachineConfig:
             if value is not None:
                 put(self, name, Path(value))
         put(self, "option_roms", tuple(Path(rom) for rom in self.option_roms))
+        if isinstance(self.initrd, bytes | bytearray | memoryview):
+            raise ConfigError("initrd is the path of a file; write the bytes to one")
         if self.initrd is not None:
             put(self, "initrd", os.fspath(self.initrd))
         size = parse_size(self.memory)
@@ -228,6 +239,13 @@ class MachineConfig:
                                    ("graphics card", self.vga, VGA_CARDS)):
             if value not in known:
                 raise ConfigError(f"unknown {what} {value!r}" + suggest(str(value), known))
+        if isinstance(self.uuid, str):
+            put(self, "uuid", parse_uuid(self.uuid))
+        if not isinstance(self.smbios, SmbiosConfig):
+            raise ConfigError(f"smbios is a SmbiosConfig, not a {type(self.smbios).__name__}")
+        for name in self.fw_cfg:
+            if not 0 < len(name.encode()) < 56:
+                raise ConfigError(f"fw_cfg file {name!r}: a name has 1 to 55 bytes")
         if not 0 <= self.icount_shift <= 10:
             raise ConfigError(f"icount shift {self.icount_shift} is outside 0..10")
         if not 1 <= self.vga_mib <= 128 or self.vga_mib & (self.vga_mib - 1):

@@ -32,7 +32,7 @@ from emu_core_pyx.bus.visitor cimport Visitor
 from emu_core_pyx.interp.dispatch cimport raise_exc, run_blocks
 from emu_core_pyx.interp.simd cimport simd_enter, simd_leave
 from emu_core_pyx.cpu.fpu cimport fpu_enter, fpu_leave
-from emu_core_pyx.cpu.cpuid cimport set_model
+from emu_core_pyx.cpu.cpuid cimport cpuid, set_model
 from emu_core_pyx.decode.decoder cimport decode_for_cache
 from emu_core_pyx.decode.registry cimport Registry
 from emu_core_pyx.handlers cimport decoder
@@ -414,6 +414,12 @@ cdef class Engine:
         mode_refresh(c)
         set_cpl(c, c.s.cpl)
         mmu_flush_all(c)
+
+    def cpuid(self, u32 leaf, u32 sub=0):
+        """(EAX, EBX, ECX, EDX) of CPUID as things stand; all 0 for a processor without the instruction."""
+        cdef u32[4] out
+        cpuid(self.c, leaf, sub, out)
+        return out[0], out[1], out[2], out[3]
 
     def set_segment(self, str name, u32 sel, u64 base, u32 limit, u32 attr):
         """Load a segment register's hidden part: limit in bytes, attr = descriptor bits 40-55 (SEG_*)."""

@@ -554,4 +554,5 @@ def parse(argv: Sequence[str], options: Options | None = None) -> Options:
 
 
 # these register their options in TABLE
-from . import display_options as display_options, drive_options as drive_options, netopts as netopts  # noqa: E402, I001
+from . import display_options as display_options  # noqa: E402, I001
+from . import drive_options as drive_options, firmware_options as firmware_options, netopts as netopts  # noqa: E402

@@ -72,7 +72,7 @@ def query_target(machine: Machine, args: Json) -> Json:
 @command("query-uuid")
 def query_uuid(machine: Machine, args: Json) -> Json:
     check(args)
-    return {"UUID": "00000000-0000-0000-0000-000000000000"}
+    return {"UUID": str(machine.config.uuid)}
 
 
 @command("query-cpus-fast")

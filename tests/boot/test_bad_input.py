@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from guests import Guests
 
+import emu
 from emu.cli.qemu import main_i386
 
 USAGE, IMAGE = 64, 66
@@ -134,3 +135,8 @@ def test_raw_binary_outside_of_memory(capfd: pytest.CaptureFixture[str], tmp_pat
 
 def test_output_that_cannot_be_written(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     fail(capfd, USAGE, "cannot write", "-kernel", bz_image(tmp_path), "-serial", "file:/no/such/folder/log")
+
+
+def test_initrd_as_bytes() -> None:
+    with pytest.raises(emu.ConfigError, match="initrd is the path of a file"):
+        emu.Machine(kernel="vmlinuz", initrd=b"070701")
