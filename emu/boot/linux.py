@@ -1,8 +1,8 @@
 """Linux bzImage by the 32-bit boot protocol.
 
-With a firmware, or where the image has no 32-bit entry (iPXE's ipxe.lkrn), its setup code runs in real mode instead: see
-`plan_real` and firmware/linuxboot.  Not here: kernels with a boot protocol before 2.02 (Linux 2.4.0-test3), the 64-bit and
-EFI handover entries.  Spec: Linux Documentation/arch/x86/boot.rst and zero-page.rst; placement as QEMU.
+With a firmware, or where the image has no 32-bit entry (iPXE's ipxe.lkrn, boot protocols before 2.02, memtest86+ of old), its
+setup code runs in real mode instead: see `plan_real` and firmware/linuxboot.  Not here: the 64-bit and EFI handover entries.
+Spec: Linux Documentation/arch/x86/boot.rst and zero-page.rst; placement as QEMU.
 """
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from . import BootPlan, flat_gdt, read_image, video
 
 # boot_params offsets (boot.rst "The Real-Mode Kernel Header", zero-page.rst)
 EXT_MEM_K = 0x002
+CL_MAGIC = 0x020            # and CL_OFFSET: the command line before 2.02
 ACPI_RSDP_ADDR = 0x070
 ALT_MEM_K = 0x1E0
 E820_ENTRIES = 0x1E8
@@ -43,6 +44,9 @@ E820_TABLE = 0x2D0
 
 XLOADFLAGS = 0x236
 
+CL_MAGIC_VALUE = 0xA33F
+NO_HEADER = 0               # boot protocol of a kernel without "HdrS"
+MAX_OLD_SETUP = 31          # sectors
 LOADED_HIGH = 0x01
 XLF_KERNEL_64 = 0x01
 KEEP_SEGMENTS = 0x40
@@ -59,8 +63,13 @@ def _u(image: bytes | bytearray, offset: int, size: int) -> int:
 
 
 def recognise(image: bytes) -> bool:
-    """Has it the setup header's magic?"""
-    return image[HEADER_MAGIC:HEADER_MAGIC + 4] == b"HdrS"
+    """Has it the setup header's magic, or the boot sector of a kernel older than that, and the size this tells?"""
+    if image[HEADER_MAGIC:HEADER_MAGIC + 4] == b"HdrS":
+        return True
+    if len(image) < 0x400 or _u(image, BOOT_FLAG, 2) != 0xAA55 or image[SETUP_SECTS] > MAX_OLD_SETUP:
+        return False
+    system = len(image) - ((image[SETUP_SECTS] or 4) + 1) * 512
+    return system > 0 and (system + 15) // 16 in (size := _u(image, SYSSIZE, 2), size - 1)
 
 
 def _memory_limit(append: str, below: int) -> int:
@@ -77,18 +86,22 @@ def _memory_limit(append: str, below: int) -> int:
 
 def needs_firmware(image: bytes) -> bool:
     """Has it a 16-bit entry only?"""
-    return len(image) > CMD_LINE_PTR and image[LOADFLAGS] & LOADED_HIGH != 0 and _u(image, CODE32_START, 4) == 0
+    return len(image) > CMD_LINE_PTR and (protocol(image) < 0x202
+                                          or image[LOADFLAGS] & LOADED_HIGH != 0 and _u(image, CODE32_START, 4) == 0)
+
+
+def protocol(image: bytes) -> int:
+    """Version of the boot protocol, 0x20C for 2.12."""
+    return _u(image, VERSION, 2) if image[HEADER_MAGIC:HEADER_MAGIC + 4] == b"HdrS" else NO_HEADER
 
 
 def _check(image: bytes, name: str) -> tuple[int, int]:
     """Boot protocol and bytes of setup code of a whole image."""
     if len(image) < 0x290:
         raise ImageError(f"kernel {name} is cut off inside its setup header ({len(image)} bytes)")
-    version = _u(image, VERSION, 2)
+    version = protocol(image)
     if _u(image, BOOT_FLAG, 2) != 0xAA55:
         raise ImageError(f"kernel {name} has no boot signature AA55: damaged file")
-    if version < 0x202:
-        raise ImageError(f"kernel {name} uses boot protocol {version >> 8}.{version & 0xFF:02}; 2.02 or newer is needed")
     setup_bytes = ((image[SETUP_SECTS] or 4) + 1) * 512
     system_bytes = _u(image, SYSSIZE, 4 if version >= 0x204 else 2) * 16
     if len(image) < setup_bytes or (version >= 0x204 and len(image) - setup_bytes < system_bytes - 15):
@@ -135,18 +148,25 @@ def plan_real(image: bytes, path: Path, initrd: str | None, append: str, ram_byt
     """For the firmware: setup code with its header filled in, and where everything goes, as fw_cfg items."""
     version, setup_bytes = _check(image, repr(str(path)))
     system = image[setup_bytes:]
-    high = bool(image[LOADFLAGS] & LOADED_HIGH)
+    high = version >= 0x200 and bool(image[LOADFLAGS] & LOADED_HIGH)
     setup_addr, cmdline_addr, load_addr = (0x10000, 0x20000, layout.HIGH_MEMORY) if high else (0x90000, 0x9A000, 0x10000)
     if load_addr + len(system) > layout.ram_split(ram_bytes)[0]:
         raise ImageError(f"kernel {str(path)!r} does not fit into {ram_bytes >> 20} MiB of memory (-m)")
     setup = bytearray(image[:setup_bytes])
-    setup[TYPE_OF_LOADER] = LOADER_QEMU
-    setup[LOADFLAGS] |= CAN_USE_HEAP
-    struct.pack_into("<H", setup, HEAP_END_PTR, cmdline_addr - setup_addr - 0x200)
-    struct.pack_into("<I", setup, CMD_LINE_PTR, cmdline_addr)
+    if version >= 0x200:
+        setup[TYPE_OF_LOADER] = LOADER_QEMU
+    if version >= 0x201:
+        setup[LOADFLAGS] |= CAN_USE_HEAP
+        struct.pack_into("<H", setup, HEAP_END_PTR, cmdline_addr - setup_addr - 0x200)
+    if version >= 0x202:
+        struct.pack_into("<I", setup, CMD_LINE_PTR, cmdline_addr)
+    else:
+        struct.pack_into("<HH", setup, CL_MAGIC, CL_MAGIC_VALUE, cmdline_addr - setup_addr)
     _video_mode(setup, append)
     out = BootPlan("linux16", long_mode=_is_wide(image, version), by_firmware=True, rom="linuxboot.bin")
     if initrd:
+        if version < 0x200:
+            raise ImageError(f"kernel {str(path)!r} is older than boot protocol 2.00: it has no place for an initrd")
         place, data = _initrd(image, version, initrd, append, load_addr + len(system), ram_bytes)
         struct.pack_into("<II", setup, RAMDISK_IMAGE, place, len(data))
         out.fw_cfg.update(initrd_addr=place, initrd_data=data)

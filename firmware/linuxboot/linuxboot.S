@@ -73,7 +73,11 @@ next:   cs      lodsw                   /* size, address and data of each part *
         call    transfer
         jmp     next
 
-start:  /* EBX is the setup code's address: the last part */
+start:  /* EBX is the setup code's address: the last part; the stack goes below the command line, which lies above it */
+        movw    $CMDLINE_ADDR, %ax
+        call    number
+        subw    %bx, %dx
+        subw    $16, %dx
         shrl    $4, %ebx
         movw    %bx, %ax
         movw    %ax, %ds
@@ -81,7 +85,7 @@ start:  /* EBX is the setup code's address: the last part */
         movw    %ax, %fs
         movw    %ax, %gs
         movw    %ax, %ss
-        movl    $0xFFF0, %esp
+        movzwl  %dx, %esp
         addw    $0x20, %ax
         pushw   %ax
         pushw   $0

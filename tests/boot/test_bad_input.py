@@ -65,10 +65,6 @@ def test_truncated_bzimage(capfd: pytest.CaptureFixture[str], tmp_path: Path) ->
     fail(capfd, IMAGE, "cut off inside its setup header", "-kernel", bz_image(tmp_path, length=0x210))
 
 
-def test_old_boot_protocol(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    fail(capfd, IMAGE, "boot protocol 2.01", "-kernel", bz_image(tmp_path, version=0x201))
-
-
 def test_command_line_too_long(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     fail(capfd, IMAGE, "takes 16", "-kernel", bz_image(tmp_path), "-append", "x" * 17)
 

@@ -46,6 +46,8 @@ def missing():
     for tool in ("bochs", "as", "ld"):
         if shutil.which(tool) is None:
             return f"no {tool} on this machine"
+    if not any(Path("/usr/lib").glob("*/bochs/plugins/libbx_sdl2_gui.so")):
+        return "no bochs-sdl on this machine"
     return None if VGABIOS.exists() else "no Bochs VGA BIOS on this machine"
 
 
