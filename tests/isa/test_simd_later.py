@@ -55,7 +55,8 @@ def xsave_cases(rng, host, n, code):
     cases["fx"] = fx_images(rng, n, 0.1)
     area = np.zeros((n, AREA), "u1")
     area[:, :512] = fx_images(rng, n, 0.3)
-    area[:, 512:520] = np.where(rng.random(n) < 0.9, rng.integers(0, 4, n), 1 << rng.integers(9, 62, n)).view("u1").reshape(n, 8)
+    none = 1 << rng.integers(20, 62, n)         # no processor has these states; a host may have any below
+    area[:, 512:520] = np.where(rng.random(n) < 0.9, rng.integers(0, 4, n), none).view("u1").reshape(n, 8)
     area[:, 520:536] = np.where(rng.random((n, 16)) < 0.003, 1, 0)
     area[:, 527] = 0                # not the compacted form
     area[:, 27] = np.where(rng.random(n) < 0.05, 1, 0)
