@@ -1,10 +1,14 @@
-"""Firmware in flash chips: OVMF comes up from a read-only code chip and keeps its variables in a writable one."""
+"""Firmware in flash chips: OVMF comes up from a read-only code chip, keeps its variables in a writable one, boots a disk."""
 from __future__ import annotations
 
+import re
 import shutil
+import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
+from guests import Guests, busybox_initramfs
 
 import emu
 from emu.cli.main import main
@@ -32,6 +36,36 @@ def test_ovmf_reaches_its_shell_and_keeps_variables(tmp_path: Path) -> None:
         vm.serial.expect("Shell>", timeout=60)
         vm.serial.send("setvar emutest -guid 12345678-1234-1234-1234-123456789abc\r")
         vm.serial.expect("2B 2A", timeout=20)
+
+
+@pytest.mark.skipif(not OVMF.exists() or not shutil.which("mformat"), reason="needs ovmf and mtools")
+def test_uefi_boots_debian_from_a_disk(guests64: Guests, tmp_path: Path) -> None:
+    """systemd-boot's menu on a FAT file system, the kernel's EFI stub, its console on the frame buffer that UEFI left."""
+    loader = guests64.file("systemd-boot-efi", "usr/lib/systemd/boot/efi/systemd-bootx64.efi")
+    disk, initrd, entry, config = (tmp_path / name for name in ("disk", "initrd", "debian.conf", "loader.conf"))
+    initrd.write_bytes(busybox_initramfs(guests64.busybox))
+    entry.write_text("title Debian\nlinux /linux\ninitrd /initrd\noptions console=tty0 console=ttyS0\n")
+    config.write_text("timeout 5\n")
+    with disk.open("wb") as out:
+        out.truncate(64 << 20)
+
+    def mtools(command: str, *words: str | Path) -> None:
+        subprocess.run([command, "-i", disk, *words], check=True, capture_output=True)
+
+    mtools("mformat", "-F", "::")
+    mtools("mmd", "::/EFI", "::/EFI/BOOT", "::/loader", "::/loader/entries")
+    for file, name in ((loader, "EFI/BOOT/BOOTX64.EFI"), (guests64.kernel, "linux"), (initrd, "initrd"),
+                       (config, "loader/loader.conf"), (entry, "loader/entries/debian.conf")):
+        mtools("mcopy", file, f"::/{name}")
+    variables = emu.Disk(OVMF_VARS, interface="pflash", format="raw", snapshot=True)
+    with emu.Machine(memory="256M", hda=emu.Disk(disk, readonly=True), disks=(flash(OVMF, True), variables)) as vm:
+        vm.serial.expect("Boot in 3 s.", timeout=60)
+        vm.keyboard.type("\n")
+        log = vm.serial.expect("/ # ", timeout=60).before
+        assert "efi: EFI v2.70 by EDK II" in log and "Registered efivars operations" in log
+        assert re.search(r"DMI: emu PC, BIOS", log) and re.search(r"efifb: mode is \d+x\d+x32", log), log
+        assert not vm.screen.text_mode
+        assert len(np.unique((vm.screen.image().any(axis=2)).sum(axis=1))) > 50       # lines of text
 
 
 def test_bad_flash(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
