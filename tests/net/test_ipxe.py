@@ -1,6 +1,5 @@
-"""Network boot: iPXE, with its own drivers and TCP, loads Debian's i386 kernel over TFTP and over HTTP, and the kernel starts.
-
-From Debian's packages ipxe and ipxe-qemu.  The guest's clock runs 16 ns an instruction:
+"""Network boot: iPXE, with its own drivers and TCP, loads Debian's i386 kernel over TFTP and over HTTP, and pxelinux
+the installer by its ROM.  From Debian's packages ipxe and ipxe-qemu.  The guest's clock runs 16 ns an instruction:
 iPXE spends most of its time waiting for it.
 """
 from __future__ import annotations
@@ -11,6 +10,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from guests import Guests, busybox_initramfs
 
@@ -79,6 +79,26 @@ def test_boot_n_starts_the_card_s_rom(guests: Guests, tftp: Path, model: str, fi
         options["firmware"] = guests.seabios
     rom = guests.common("ipxe-qemu", f"usr/lib/ipxe/qemu/pxe-{model}.rom")
     boots(Nic(model, romfile=str(rom), netdev=UserConfig(tftp=tftp, bootfile="boot.ipxe")), boot="n", **options)
+
+
+@pytest.mark.parametrize("firmware", ["ours", "seabios"])
+def test_debians_installer_by_pxelinux(guests: Guests, firmware: str) -> None:
+    """The card's ROM fetches pxelinux, which asks UNDI for its files: a picture and a menu; Escape leads to its prompt."""
+    options: dict[str, object] = {}
+    if firmware == "seabios":
+        options |= {"firmware": guests.seabios, "vga_rom": guests.vgabios}
+    folder = guests.installer().parents[1]
+    rom = guests.common("ipxe-qemu", "usr/lib/ipxe/qemu/pxe-e1000.rom")
+    nic = Nic("e1000", romfile=str(rom), netdev=UserConfig(tftp=folder, bootfile="/pxelinux.0"))
+    with emu.Machine(memory="512M", nics=(nic,), boot="n", icount_shift=3, **options) as vm:
+        while vm.now_ns < 60e9 and vm.screen.size != (640, 480):
+            vm.run(1)
+        vm.run(3)
+        assert len(np.unique(vm.screen.image().reshape(-1, 3), axis=0)) > 500
+        vm.keyboard.press("esc")
+        vm.screen.expect("boot:", timeout=20)
+        vm.keyboard.type("install vga=normal console=ttyS0 priority=low\n")
+        vm.serial.expect("Debian installer main menu", timeout=300)
 
 
 def test_bad_roms_are_named(tmp_path: Path) -> None:
