@@ -149,7 +149,10 @@ def plan_real(image: bytes, path: Path, initrd: str | None, append: str, ram_byt
     version, setup_bytes = _check(image, repr(str(path)))
     system = image[setup_bytes:]
     high = version >= 0x200 and bool(image[LOADFLAGS] & LOADED_HIGH)
-    setup_addr, cmdline_addr, load_addr = (0x10000, 0x20000, layout.HIGH_MEMORY) if high else (0x90000, 0x9A000, 0x10000)
+    setup_addr, cmdline_addr = (0x10000, 0x20000) if high and version >= 0x202 else (0x90000, 0x9A000)
+    load_addr = layout.HIGH_MEMORY if high else 0x10000
+    if not high and load_addr + len(system) > setup_addr:
+        raise ImageError(f"kernel {str(path)!r} is a zImage of {len(system)} bytes; at most 512 KiB fit below 640 KiB")
     if load_addr + len(system) > layout.ram_split(ram_bytes)[0]:
         raise ImageError(f"kernel {str(path)!r} does not fit into {ram_bytes >> 20} MiB of memory (-m)")
     setup = bytearray(image[:setup_bytes])

@@ -1,10 +1,10 @@
 """qcow2 images: clusters found through two levels of tables, the rest from a backing medium.
 
-Opening, checking and creating is images/qcow2.py's; here is what runs while the guest does.  All tables met stay in memory
-(8 bytes a cluster).  A flush brings an image to the disk in an order that leaves it whole wherever the power goes:
-reference counts and data first, then second-level tables, then the first-level table, and only then counts that
-sink.  What a crash can leave behind is space nobody uses (`qemu-img check` reports leaks, never errors).
-New clusters go to the end of the file; freed ones are not used again.
+Opening, checking and creating is images/qcow2.py's; here is what runs while the guest does.  Second-level tables stay in memory
+(8 bytes a cluster) until they are 64 MiB; then those that hold nothing new go.  A flush brings an image to the disk in an
+order that leaves it whole wherever the power goes: reference counts and data first, then second-level tables, then the
+first-level table, and only then counts that sink.  What a crash can leave behind is space nobody uses (`qemu-img check`
+reports leaks, never errors).  New clusters go to the end of the file; freed ones are not used again.
 
 Not here: encryption, external data files, extended L2 entries, writing with reference counts of other than 16 bits.
 Spec: QEMU docs/interop/qcow2.txt.
@@ -29,6 +29,7 @@ cdef extern from *:
 
 cdef enum:
     MAX_TABLE = 33554432                # bytes of a refcount table
+    MAX_HELD = 67108864                 # bytes of second-level tables in memory, before clean ones go
 
 cdef u64 COPIED = <u64>1 << 63          # reference count is exactly one: may be written in place
 cdef u64 COMPRESSED = <u64>1 << 62
@@ -49,6 +50,8 @@ cdef class Qcow2Medium(Medium):
     cdef u64 *l1
     cdef u64 **l2                       # tables in memory, host byte order; NULL: not met yet
     cdef u8 *l2_dirty
+    cdef readonly u64 held              # bytes of them
+    cdef u64 held_limit
     cdef bint l1_dirty
     cdef u64 refs_at
     cdef u64 refs_n
@@ -81,6 +84,7 @@ cdef class Qcow2Medium(Medium):
         self.cluster = <u64>1 << bits
         self.per_table = self.cluster >> 3
         self.per_block = self.cluster >> 1
+        self.held_limit = MAX_HELD
         self.l1_at = l1_at
         self.l1_n = l1_n
         self.refs_at = refs_at
@@ -133,6 +137,8 @@ cdef class Qcow2Medium(Medium):
             return 0
         if at & (self.cluster - 1):
             return EIO
+        if self.held >= self.held_limit:
+            self.forget_clean()
         t = <u64 *>malloc(self.cluster)
         if t == NULL:
             return ENOMEM
@@ -143,7 +149,18 @@ cdef class Qcow2Medium(Medium):
         for j in range(self.per_table):
             t[j] = swap64(t[j])
         self.l2[k] = t
+        self.held += self.cluster
         return 0
+
+    cdef void forget_clean(self) noexcept nogil:
+        """Free the tables that are on the disk as they are; a sweep that finds few is not repeated soon."""
+        cdef u64 k
+        for k in range(self.l1_n):
+            if self.l2[k] != NULL and not self.l2_dirty[k]:
+                free(self.l2[k])
+                self.l2[k] = NULL
+                self.held -= self.cluster
+        self.held_limit = max(<u64>MAX_HELD, 2 * self.held)
 
     cdef int entry_of(self, u64 at, u64 *entry) noexcept nogil:
         """The L2 entry of the cluster that holds byte `at`."""
@@ -350,9 +367,12 @@ cdef class Qcow2Medium(Medium):
         if err:
             return err
         if self.l2[k] == NULL:
+            if self.held >= self.held_limit:
+                self.forget_clean()
             self.l2[k] = <u64 *>calloc(self.per_table, 8)
             if self.l2[k] == NULL:
                 return ENOMEM
+            self.held += self.cluster
         else:
             err = self.drop(self.l1[k] & OFFSET)
         self.l1[k] = at | COPIED
@@ -464,6 +484,7 @@ cdef class Qcow2Medium(Medium):
                 if err == 0:
                     self.l2_dirty[k] = 0
                 tables = True
+        self.held_limit = MAX_HELD
         if err == 0 and tables:
             err = sync_data(self.fd)
         if err == 0 and self.l1_dirty:

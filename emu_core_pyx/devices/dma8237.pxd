@@ -23,14 +23,12 @@ cdef struct Chip:
 cdef class Dma8237(ByteDevice):
     cdef Chip chip[2]
     cdef u8 pages[16]           # 0x80-0x8F as written
-    cdef u8 dreq[8]
     cdef public Dma dma
     # May the device on `channel` move data now (unmasked, controller enabled)?
     cdef bint ready(self, u32 channel) noexcept nogil
     # Move up to n bytes between buf and memory at the channel's address, as its mode says (verify moves
     # nothing).  Returns bytes done; *tc becomes 1 if terminal count was reached.
     cdef u32 transfer(self, u32 channel, u8 *buf, u32 n, u32 *tc) noexcept nogil
-    cdef void set_dreq(self, u32 channel, u32 level) noexcept nogil
     cdef void chip_write(self, u32 k, u32 reg, u8 v) noexcept nogil
     cdef u8 chip_read(self, u32 k, u32 reg) noexcept nogil
     cdef void master_clear(self, u32 k) noexcept nogil

@@ -80,7 +80,7 @@ cdef class Dma8237(ByteDevice):
         if reg == 8:
             v = p.status_tc
             for c in range(4):
-                if self.dreq[k * 4 + c] or p.request >> c & 1:
+                if p.request >> c & 1:
                     v |= 0x10 << c
             p.status_tc = 0
             return <u8>v
@@ -127,9 +127,6 @@ cdef class Dma8237(ByteDevice):
             return not self.chip[1].command & COMMAND_DISABLE and not self.chip[1].mask & 1
         return True
 
-    cdef void set_dreq(self, u32 channel, u32 level) noexcept nogil:
-        self.dreq[channel & 7] = 1 if level else 0
-
     cdef u32 transfer(self, u32 channel, u8 *buf, u32 n, u32 *tc) noexcept nogil:
         cdef Chip *p = &self.chip[channel >> 2 & 1]
         cdef Channel *c = &p.ch[channel & 3]
@@ -168,7 +165,6 @@ cdef class Dma8237(ByteDevice):
     cdef void state(self, Visitor v):
         v.raw(b"chips", &self.chip[0], sizeof(self.chip))
         v.raw(b"pages", &self.pages[0], sizeof(self.pages))
-        v.raw(b"dreq", &self.dreq[0], sizeof(self.dreq))
 
     def py_transfer(self, u32 channel, bytes data):
         """A device's side of a transfer (tests): (bytes done, buffer afterwards, terminal count)."""

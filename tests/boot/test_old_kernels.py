@@ -19,12 +19,11 @@ CODE = bytes.fromhex(
     "89e0 ba0105 ef fa f4")
 
 
-def image(folder: Path, version: int) -> Path:
-    """Four sectors of setup, two paragraphs and a bit of system."""
-    system = b"S" + bytes(40)
+def image(folder: Path, version: int, system: bytes = b"S" + bytes(40)) -> Path:
+    """Four sectors of setup, and a system (two paragraphs and a bit)."""
     head = bytearray(5 * 512)
     head[0x1F1] = 4
-    head[0x1F4:0x1F6] = (3).to_bytes(2, "little")
+    head[0x1F4:0x1F6] = (-(-len(system) // 16)).to_bytes(2, "little")
     head[0x1FE:0x200] = b"\x55\xaa"
     head[0x200:0x202] = b"\xeb\x3e"     # jmp 240h
     if version:
@@ -54,6 +53,11 @@ def test_initrd_needs_a_place_for_it(tmp_path: Path) -> None:
     initrd.write_bytes(b"x" * 100)
     with pytest.raises(emu.ImageError, match="older than boot protocol 2.00"):
         emu.Machine(memory="8M", kernel=image(tmp_path, 0), initrd=str(initrd))
+
+
+def test_too_large_for_low_memory(tmp_path: Path) -> None:
+    with pytest.raises(emu.ImageError, match="at most 512 KiB"):
+        emu.Machine(memory="8M", kernel=image(tmp_path, 0, bytes(0x80010)))
 
 
 def test_a_disk_is_no_kernel(tmp_path: Path) -> None:
