@@ -345,17 +345,19 @@ class Board:
 
     # ---- life ---------------------------------------------------------------------------------------------------
     def reset(self) -> None:
-        """Power-on values everywhere but in memory, then what firmware would have set up before a kernel."""
+        """Power-on values everywhere but in memory, then what firmware would have set up, then the loaders' files."""
         for device in self.devices.values():
             device.reset()
         self.engine.reset()
         self.drives.write_cmos(self.devices["rtc"], self.boot.codes(self._first_boot))
         self._first_boot = False
-        mem = self.engine.mem
+        if not self.has_firmware:
+            self._as_after_firmware()
         for addr, data in self._pieces:
-            mem.write(addr, data)
-        if self.has_firmware:
-            return
+            self.engine.mem.write(addr, data)
+
+    def _as_after_firmware(self) -> None:
+        mem = self.engine.mem
         self.devices["pm"].set_base(at.PM_BASE)
         self.devices["ide"].set_base(at.BUS_MASTER_IDE)
         for k, irq in enumerate(PIRQ_ROUTES):

@@ -72,6 +72,8 @@ class SmbiosConfig:
             _release(values.get("release", "0.0"))
         for text in self.oem_strings:
             _check_text(text, "SMBIOS type 11 value")
+            if not text:
+                raise ConfigError("an SMBIOS type 11 value is empty; a structure's strings end there")
         if len(self.oem_strings) > 255:
             raise ConfigError(f"{len(self.oem_strings)} SMBIOS OEM strings; a structure has room for 255")
         for raw in self.extra:

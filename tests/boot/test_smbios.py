@@ -10,6 +10,7 @@ import pytest
 from guests import Guests
 
 import emu
+from emu import layout
 from emu.boot import smbios
 from emu.cli.options import parse
 
@@ -128,6 +129,7 @@ def test_files_in_fw_cfg(tmp_path: Path) -> None:
     (("-smbios", "type=1,maker=x"), "unknown parameter 'maker'"),
     (("-smbios", "type=5"), "type=5 cannot be set; known: 0, 1, 2, 3, 4, 11, 17"),
     (("-smbios", "type=11,text=x"), "unknown parameter 'text'"),
+    (("-smbios", "type=11,value="), "is empty"),
     (("-smbios", "type=0,release=new"), "not of the form 1.0"),
     (("-smbios", "type=4,max-speed=fast"), "not a number"),
     (("-smbios", "type=x"), "is not a number"),
@@ -141,6 +143,15 @@ def test_files_in_fw_cfg(tmp_path: Path) -> None:
 def test_refused(argv: tuple[str, ...], words: str) -> None:
     with pytest.raises(emu.EmuError, match=re.escape(words)):
         config(*argv)
+
+
+def test_a_loaders_file_wins_over_the_tables(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"mine" * 1024)
+    with emu.Machine(memory="8M", kernel=path, raw_addr=0x7C00, loaders=(emu.LoaderConfig(path, layout.SMBIOS),)) as vm:
+        assert vm.read_phys(layout.SMBIOS, 4096) == b"mine" * 1024
+        vm.reset()
+        assert vm.read_phys(layout.SMBIOS, 4096) == b"mine" * 1024
 
 
 def test_too_much_for_the_place() -> None:
