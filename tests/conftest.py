@@ -27,6 +27,12 @@ def initrd(guests: Guests, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(params=["seabios", "own"])
+def firmware(request: pytest.FixtureRequest, guests: Guests) -> dict[str, Path]:
+    """Options for a machine: SeaBIOS with its VGA BIOS, or ours."""
+    return {"firmware": guests.seabios, "vga_rom": guests.vgabios} if request.param == "seabios" else {}
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--bless", action="store_true", help="write goldens anew instead of comparing; review the diff")
 

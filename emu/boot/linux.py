@@ -62,13 +62,22 @@ def _u(image: bytes | bytearray, offset: int, size: int) -> int:
     return int.from_bytes(image[offset:offset + size], "little")
 
 
+def _has_header(image: bytes) -> bool:
+    return image[HEADER_MAGIC:HEADER_MAGIC + 4] == b"HdrS"
+
+
+def _setup_bytes(image: bytes) -> int:
+    """Boot sector and setup code."""
+    return ((image[SETUP_SECTS] or 4) + 1) * 512
+
+
 def recognise(image: bytes) -> bool:
     """Has it the setup header's magic, or the boot sector of a kernel older than that, and the size this tells?"""
-    if image[HEADER_MAGIC:HEADER_MAGIC + 4] == b"HdrS":
+    if _has_header(image):
         return True
     if len(image) < 0x400 or _u(image, BOOT_FLAG, 2) != 0xAA55 or image[SETUP_SECTS] > MAX_OLD_SETUP:
         return False
-    system = len(image) - ((image[SETUP_SECTS] or 4) + 1) * 512
+    system = len(image) - _setup_bytes(image)
     return system > 0 and (system + 15) // 16 in (size := _u(image, SYSSIZE, 2), size - 1)
 
 
@@ -92,7 +101,7 @@ def needs_firmware(image: bytes) -> bool:
 
 def protocol(image: bytes) -> int:
     """Version of the boot protocol, 0x20C for 2.12."""
-    return _u(image, VERSION, 2) if image[HEADER_MAGIC:HEADER_MAGIC + 4] == b"HdrS" else NO_HEADER
+    return _u(image, VERSION, 2) if _has_header(image) else NO_HEADER
 
 
 def _check(image: bytes, name: str) -> tuple[int, int]:
@@ -102,7 +111,7 @@ def _check(image: bytes, name: str) -> tuple[int, int]:
     version = protocol(image)
     if _u(image, BOOT_FLAG, 2) != 0xAA55:
         raise ImageError(f"kernel {name} has no boot signature AA55: damaged file")
-    setup_bytes = ((image[SETUP_SECTS] or 4) + 1) * 512
+    setup_bytes = _setup_bytes(image)
     system_bytes = _u(image, SYSSIZE, 4 if version >= 0x204 else 2) * 16
     if len(image) < setup_bytes or (version >= 0x204 and len(image) - setup_bytes < system_bytes - 15):
         raise ImageError(f"kernel {name} is cut off: its header speaks of {setup_bytes + system_bytes} bytes, "

@@ -197,8 +197,8 @@ def _memory(out: _Structures, values: Mapping[str, str], hardware: Hardware) -> 
                                                 start if far else 0, start + size - 1 if far else 0))
 
 
-def build(config: SmbiosConfig, hardware: Hardware, bios: bool = False) -> tuple[bytes, bytes]:
-    """The structures, and the 32-bit entry point with the table's address still 0; `bios`: one of the BIOS in any case."""
+def build(config: SmbiosConfig, hardware: Hardware, bios: bool = False, address: int = 0) -> tuple[bytes, bytes]:
+    """The structures, and the 32-bit entry point of a table at `address`; `bios`: one of the BIOS in any case."""
     out = _Structures()
     if bios or 0 in config.fields:
         _bios(out, config.fields.get(0, {}))
@@ -216,7 +216,7 @@ def build(config: SmbiosConfig, hardware: Hardware, bios: bool = False) -> tuple
     out.add(127, 0x7F00, b"")
     if len(out.data) > 0xFFFF:
         raise ConfigError(f"the SMBIOS structures are {len(out.data)} bytes; a table has at most 65535")
-    return bytes(out.data), entry_point(0, len(out.data), out.count, out.largest)
+    return bytes(out.data), entry_point(address, len(out.data), out.count, out.largest)
 
 
 def entry_point(table: int, size: int, count: int, largest: int) -> bytes:
@@ -230,9 +230,8 @@ def entry_point(table: int, size: int, count: int, largest: int) -> bytes:
 
 def placed(config: SmbiosConfig, hardware: Hardware, base: int, end: int) -> bytes:
     """Entry point and structures for `base` (16-byte aligned, in F0000-FFFFF): what firmware would have put there."""
-    structures, anchor = build(config, hardware, bios=True)
+    structures, anchor = build(config, hardware, bios=True, address=base + 32)
     if base + 32 + len(structures) > end:
         raise ConfigError(f"the SMBIOS structures are {len(structures)} bytes; without firmware there is room for "
                           f"{end - base - 32}")
-    (largest,), (count,) = struct.unpack_from("<H", anchor, 8), struct.unpack_from("<H", anchor, 0x1C)
-    return entry_point(base + 32, len(structures), count, largest).ljust(32, b"\0") + structures
+    return anchor.ljust(32, b"\0") + structures

@@ -33,12 +33,6 @@ initrd /boot/initrd
 """
 
 
-@pytest.fixture(params=["seabios", "own"])
-def firmware(request: pytest.FixtureRequest, guests: Guests) -> dict[str, Path]:
-    """Options for the machine: SeaBIOS with its VGA BIOS, or ours."""
-    return {"firmware": guests.seabios, "vga_rom": guests.vgabios} if request.param == "seabios" else {}
-
-
 def partitioned(path: Path, code: bytes, kind: int, cylinders: int) -> tuple[int, int]:
     """A disk of 16 heads and 63 sectors a track with one active partition: its first sector and their number."""
     start, size = TRACK, HEADS * TRACK * cylinders - TRACK

@@ -12,15 +12,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from guests import Guests
 
 import emu
-
-
-@pytest.fixture(params=["seabios", "own"])
-def firmware(request: pytest.FixtureRequest, guests: Guests) -> dict[str, Path]:
-    """Options for the machine: SeaBIOS with its VGA BIOS, or ours."""
-    return {"firmware": guests.seabios, "vga_rom": guests.vgabios} if request.param == "seabios" else {}
 
 
 def copy(image: Path, tmp_path: Path) -> Path:

@@ -8,7 +8,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from guests import Guests
 
 import emu
 
@@ -32,11 +31,6 @@ def image(folder: Path, version: int, system: bytes = b"S" + bytes(40)) -> Path:
     path = folder / "zImage"
     path.write_bytes(bytes(head) + system)
     return path
-
-
-@pytest.fixture(params=["seabios", "own"])
-def firmware(request: pytest.FixtureRequest, guests: Guests) -> dict[str, Path]:
-    return {"firmware": guests.seabios, "vga_rom": guests.vgabios} if request.param == "seabios" else {}
 
 
 @pytest.mark.parametrize("version", [0, 0x200, 0x201])
